@@ -1,0 +1,1 @@
+"""A private ChatGPT, picture studio and voice in one Python package."""

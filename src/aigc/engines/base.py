@@ -1,0 +1,198 @@
+"""The ports of the engines: one small Protocol per capability, and what passes through them.
+
+An engine is a native library with a model in it. It lives in a worker process, is called from several threads,
+and knows tokens, not conversations: chat templates, tools, stop strings and JSON are `aigc.engines.text`'s matter,
+the same for every engine.
+
+Knows: tokens in, tokens out. Does not know: HTTP, processes, files other than its model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, Protocol
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from aigc.errors import AigcError
+from aigc.types import JSON, EngineFile, Event, Feature, ModelSpec, Request, TokenLogprob
+
+
+class JsonConstraint(msgspec.Struct, frozen=True):
+    """The whole answer is JSON that ``schema`` accepts."""
+
+    schema: JSON
+
+
+class ToolConstraint(msgspec.Struct, frozen=True):
+    """Calls look like ``begin + '{"name": "f", "arguments": {...}}' + end``, with arguments that the schemas accept.
+
+    ``required``: the answer consists of calls; otherwise free text is allowed and only what follows ``begin`` is
+    constrained. ``parallel``: more than one call may be made.
+    """
+
+    schemas: tuple[tuple[str, JSON], ...]
+    """(name, schema of the arguments) of every tool that may be called."""
+    begin: str
+    end: str
+    required: bool
+    parallel: bool
+
+
+Constraint = JsonConstraint | ToolConstraint
+
+
+class Draw(msgspec.Struct, frozen=True, kw_only=True):
+    """How one sequence is sampled: `aigc.types.Sampling` with nothing left open."""
+
+    temperature: float
+    """0: greedy."""
+    top_p: float = 1.0
+    top_k: int | None = None
+    min_p: float | None = None
+    seed: int
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: dict[int, float] = {}
+
+
+class SequenceRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One sequence to be continued; a request with ``n`` choices becomes ``n`` of these."""
+
+    id: int
+    tokens: Sequence[int]
+    max_tokens: int
+    draw: Draw
+    constraint: Constraint | None = None
+    top_logprobs: int | None = None
+    ignore_eos: bool = False
+
+
+class SequenceDelta(msgspec.Struct, frozen=True, kw_only=True):
+    """What one step added to a sequence. The last one carries ``finish`` or ``error``."""
+
+    id: int
+    text: str = ""
+    """Complete characters only: a character that spans tokens comes with its last token."""
+    tokens: int = 0
+    """Number of tokens in this delta; the end-of-sequence token counts, its text is empty."""
+    logprobs: tuple[TokenLogprob, ...] = ()
+    cached_tokens: int = 0
+    """Prompt tokens that were not computed again; told once, with any delta."""
+    finish: Literal["stop", "length"] | None = None
+    error: AigcError | None = None
+
+
+Emit = Callable[[Sequence[SequenceDelta]], None]
+"""Takes all deltas of one engine step; called from the engine's thread, must not block."""
+
+
+class TextEngine(Protocol):
+    """A loaded language model that continues many token sequences at once."""
+
+    features: frozenset[Feature]
+    context_tokens: int
+    """Longest sequence that fits: at most the model's own limit."""
+    chat_template: str | None
+    """Jinja source, or None for a model without one."""
+    bos_token: str
+    eos_token: str
+    fingerprint: str
+
+    def encode(self, text: str) -> list[int]:
+        """Tokenise; names of special tokens in the text become those tokens. No BOS is added. Thread-safe."""
+        ...
+
+    def piece(self, token: int) -> bytes:
+        """The bytes that a token stands for. Raises: `aigc.errors.UserError` for an id outside the vocabulary."""
+        ...
+
+    def start(self, emit: Emit) -> None:
+        """Called once, before the first `submit`."""
+        ...
+
+    def submit(self, request: SequenceRequest) -> None:
+        """Queue a sequence; returns at once. Thread-safe. Errors come as a delta."""
+        ...
+
+    def cancel(self, sequence_id: int) -> None:
+        """Stop a sequence within one step and free its memory; no further delta comes. Unknown ids are ignored."""
+        ...
+
+    def stalled_seconds(self) -> float:
+        """Seconds since the last step ended while there is work; 0 when idle."""
+        ...
+
+    def close(self) -> None:
+        """Free the model."""
+        ...
+
+
+class Embedder(Protocol):
+    """A loaded model that turns texts into unit vectors."""
+
+    width: int
+    context_tokens: int
+    fingerprint: str
+
+    def encode(self, text: str) -> list[int]:
+        """Tokenise as `embed` does, special tokens included."""
+        ...
+
+    def piece(self, token: int) -> bytes:
+        """The bytes that a token stands for."""
+        ...
+
+    def embed(self, token_lists: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """Unit vectors of shape (len(token_lists), width), in the order of the input.
+
+        Raises: `aigc.errors.ContextOverflow` for a list longer than ``context_tokens``.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the model."""
+        ...
+
+
+Send = Callable[[Sequence[tuple[int, Event]]], None]
+"""Takes (request id, event) pairs and writes them to the server in one piece. Thread-safe."""
+
+
+class Service(Protocol):
+    """What a worker process runs: requests in, events out. The worker knows nothing else."""
+
+    def submit(self, request_id: int, request: Request) -> None:
+        """Begin; returns at once. Every request ends with exactly one event of `aigc.types.FINAL`, or is cancelled."""
+        ...
+
+    def cancel(self, request_id: int) -> None:
+        """Forget a request within one step; no further event comes. Unknown ids are ignored."""
+        ...
+
+    def stalled_seconds(self) -> float:
+        """How long the engine has been silent although it has work; 0 when idle."""
+        ...
+
+    def close(self) -> None:
+        """Free the model."""
+        ...
+
+
+class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the supervisor decides about a model before it is loaded."""
+
+    threads: int
+    """Compute threads of the engine."""
+    context_tokens: int
+    """Longest sequence to make room for."""
+    cache_bytes: int
+    """Upper bound of the key-value cache."""
+    max_sequences: int
+    """Sequences that are computed side by side; more of them wait inside the engine."""
+
+
+Factory = Callable[[ModelSpec, EngineFile, LoadOptions, Send], Service]
+"""Loads a model: heavy imports happen in here."""

@@ -1,0 +1,268 @@
+"""The one reader of the environment and of ``aigc.toml``.
+
+Every setting is one field below; its docstring-like ``help`` is what ``aigc doctor --settings`` prints and what
+``docs/reference/settings.md`` is generated from. Order of precedence: explicit argument, environment variable
+``AIGC_<NAME>``, ``aigc.toml`` (in ``AIGC_HOME``, or the file that ``AIGC_CONFIG`` names), default.
+
+Knows: names, types, ranges and where values come from. Does not know: what they are used for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+from aigc.errors import UserError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+_UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+
+CLOUD_NAMES = (
+    "gpt-3.5-turbo",
+    "gpt-3.5-turbo-instruct",
+    "gpt-4",
+    "gpt-4-turbo",
+    "gpt-4.1",
+    "gpt-4.1-mini",
+    "gpt-4.1-nano",
+    "gpt-4o",
+    "gpt-4o-mini",
+    "gpt-5",
+    "gpt-5-mini",
+    "gpt-5-nano",
+    "davinci-002",
+    "babbage-002",
+    "text-davinci-002",
+    "text-davinci-003",
+)
+"""Names that programs written for the cloud ask for; each is answered by the default chat model."""
+
+CLOUD_EMBEDDING_NAMES = ("text-embedding-3-small", "text-embedding-3-large", "text-embedding-ada-002")
+"""The same for embeddings."""
+
+
+def _setting(default: Any, help: str, *, secret: bool = False) -> Any:
+    meta = {"help": help, "secret": secret}
+    if isinstance(default, (dict, list)):
+        kind = type(default)
+        return field(default_factory=lambda: kind(default), metadata=meta)
+    return field(default=default, metadata=meta)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Remote:
+    """Another OpenAI-compatible server whose models are served here under their own names."""
+
+    name: str
+    base_urls: tuple[str, ...]
+    """Addresses that serve the same models; the least loaded healthy one is asked."""
+    models: tuple[str, ...] = ()
+    """Names to offer; empty: whatever the server lists."""
+    api_key: str | None = None
+    """Key for that server; ``env:NAME`` in aigc.toml reads it from the environment."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """Everything that can be set, with its default."""
+
+    home: Path = _setting(Path(), "Folder for models, database, files and runs.")
+    host: str = _setting("127.0.0.1", "Address to listen on. Any address but loopback needs a key.")
+    port: int = _setting(8400, "Port to listen on; 0 takes a free one.")
+    api_key: str | None = _setting(
+        None, "A key that is accepted from the start (at least 16 characters); for services and tests.", secret=True
+    )
+    base_url: str | None = _setting(
+        None,
+        "Where the Python API and the command line send requests; unset: a server that runs on this machine, "
+        "else a runtime in the process.",
+    )
+    database_url: str | None = _setting(None, "SQLAlchemy URL; unset: SQLite in the home folder.", secret=True)
+    default_model: str = _setting("auto", "What the name `default` means; `auto` picks by memory and what is there.")
+    context_tokens: int = _setting(8192, "Longest prompt plus answer to make room for; at most what the model allows.")
+    memory_budget_bytes: int = _setting(
+        0, "Memory that all loaded models may use together, e.g. `6g`; 0: three quarters of what is free at the start."
+    )
+    threads: int = _setting(0, "Compute threads of an engine; 0: as many as there are physical cores.")
+    max_sequences: int = _setting(32, "Answers that one model computes side by side.")
+    queue_size: int = _setting(64, "Requests that may wait for a model; one more is answered 429.")
+    idle_seconds: float = _setting(600.0, "A model that nobody asked for this long is unloaded; 0: never.")
+    load_seconds: float = _setting(300.0, "Longest time that a model may take to load.")
+    hang_seconds: float = _setting(10.0, "A worker that is silent this long is replaced.")
+    grace_seconds: float = _setting(30.0, "How long running answers may go on after SIGTERM.")
+    max_body_bytes: int = _setting(8 * 2**20, "Longest request body.")
+    body_seconds: float = _setting(30.0, "Longest time that a client may take to send its request.")
+    allowed_hosts: tuple[str, ...] = _setting((), "Names that the Host header may carry besides loopback and `host`.")
+    cors_origins: tuple[str, ...] = _setting((), "Web origins that browsers may call from; none by default.")
+    log_level: str = _setting("info", "debug, info, warning or error. Keys and prompts are never logged.")
+    lang: str | None = _setting(None, "Language of the command line: en or zh; unset: the locale's.")
+    offline: bool = _setting(False, "Refuse to fetch anything; what is installed goes on working.")
+    hf_endpoint: str = _setting("https://huggingface.co", "Hugging Face or a mirror of it (HF_ENDPOINT is read too).")
+    hf_token: str | None = _setting(None, "Token for Hugging Face (HF_TOKEN is read too).", secret=True)
+    modelscope_endpoint: str = _setting("https://modelscope.cn", "ModelScope or a mirror of it.")
+    aliases: dict[str, str] = _setting(
+        {}, 'Other names for models, e.g. `{"gpt-4o" = "default"}`; added to the names of the cloud.'
+    )
+    remotes: tuple[Remote, ...] = _setting((), "Other OpenAI-compatible servers (`[[remotes]]` in aigc.toml).")
+
+    def __post_init__(self) -> None:
+        _between("port", self.port, 0, 65535)
+        _between("context_tokens", self.context_tokens, 256, 1_048_576)
+        _between("max_sequences", self.max_sequences, 1, 1024)
+        _between("queue_size", self.queue_size, 0, 100_000)
+        _between("threads", self.threads, 0, 1024)
+        if self.api_key is not None and not re.fullmatch(r"[!-~]{16,256}", self.api_key):
+            raise UserError(
+                "AIGC_API_KEY must be 16 to 256 printable ASCII characters without spaces",
+                hint="`aigc keys create` makes one",
+            )
+        if self.log_level not in ("debug", "info", "warning", "error"):
+            raise UserError(f"log_level is {self.log_level!r}; accepted: debug, info, warning, error")
+
+    @property
+    def models_dir(self) -> Path:
+        """Installed models, one folder each."""
+        return self.home / "models"
+
+    @property
+    def run_dir(self) -> Path:
+        """What a running server leaves for programs of the same user: address and one-run key, mode 0600."""
+        return self.home / "run"
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL in force."""
+        return self.database_url or f"sqlite:///{self.home / 'aigc.db'}"
+
+
+def _between(name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise UserError(f"{name} is {value}; accepted: {low} to {high}")
+
+
+def parse_size(text: str) -> int:
+    """Bytes in ``512m``, ``6g``, ``1.5 GiB`` or a plain number. Raises: UserError."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?\s*", text.lower())
+    if match is None:
+        raise UserError(f"{text!r} is not a size; accepted: a number with k, m, g or t, like 6g")
+    return int(float(match[1]) * _UNITS[match[2]])
+
+
+def _convert(name: str, kind: Any, value: Any, source: str) -> Any:
+    options = [k for k in get_args(kind) if k is not type(None)]
+    if options and type(None) in get_args(kind):
+        kind = options[0]
+    try:
+        if kind is bool:
+            return _boolean(value)
+        if name.endswith("_bytes") and isinstance(value, str):
+            return parse_size(value)
+        if kind in (int, float) and not isinstance(value, bool):
+            return kind(value)
+        if kind in (str, Path) and isinstance(value, (str, Path)):
+            return kind(value) if kind is str else Path(value).expanduser()
+        if getattr(kind, "__origin__", None) is tuple:
+            return _tuple(value, get_args(kind)[0])
+        if isinstance(value, dict):
+            return {str(k): str(v) for k, v in value.items()}
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{source}: {value!r} is not accepted: {error}") from error
+    raise UserError(f"{source}: {value!r} is not accepted: expected {getattr(kind, '__name__', kind)}")
+
+
+def _boolean(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    known = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    if str(value).lower() not in known:
+        raise ValueError("expected true or false")
+    return known[str(value).lower()]
+
+
+def _tuple(value: Any, item: Any) -> tuple[Any, ...]:
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    if item is Remote:
+        return tuple(_remote(part) for part in value)
+    return tuple(item(part) for part in value)
+
+
+def _remote(table: Mapping[str, Any]) -> Remote:
+    known = {f.name for f in dataclasses.fields(Remote)}
+    if unknown := set(table) - known:
+        raise ValueError(f"[[remotes]] has no {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
+    key = table.get("api_key")
+    if isinstance(key, str) and key.startswith("env:"):
+        key = os.environ.get(key[4:])
+    return Remote(
+        name=str(table["name"]), base_urls=tuple(table["base_urls"]), models=tuple(table.get("models", ())), api_key=key
+    )
+
+
+def _default_home() -> Path:
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("aigc", appauthor=False))
+
+
+def load(environ: Mapping[str, str] | None = None, **explicit: Any) -> Settings:
+    """Read the settings once.
+
+    Args:
+        environ: instead of the process's environment.
+        **explicit: values that win over everything; ``None`` means not given.
+
+    Raises:
+        UserError: a value of the wrong form, or a name that does not exist; says where it stands.
+    """
+    environ = os.environ if environ is None else environ
+    kinds = get_type_hints(Settings)
+    names = [f.name for f in dataclasses.fields(Settings)]
+    home = Path(explicit.get("home") or environ.get("AIGC_HOME") or _default_home()).expanduser().absolute()
+    values: dict[str, Any] = {}
+    path = Path(environ.get("AIGC_CONFIG") or home / "aigc.toml")
+    for name, value in _read_toml(path, required="AIGC_CONFIG" in environ).items():
+        if name not in names:
+            raise UserError(f"{path}: no setting is called {name!r}", hint="`aigc doctor --settings` lists them all")
+        values[name] = _convert(name, kinds[name], value, f"{path}: {name}")
+    for name in names:
+        for variable in (f"AIGC_{name.upper()}", name.upper()) if name.startswith("hf_") else (f"AIGC_{name.upper()}",):
+            if environ.get(variable):
+                values[name] = _convert(name, kinds[name], environ[variable], variable)
+                break
+    values |= {k: v for k, v in explicit.items() if v is not None}
+    values["home"] = home
+    return Settings(**values)
+
+
+def _read_toml(path: Path, *, required: bool) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            content: dict[str, Any] = tomllib.load(file)
+            return content
+    except FileNotFoundError:
+        if required:
+            raise UserError(f"AIGC_CONFIG names {path}, which does not exist") from None
+        return {}
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path} is not valid TOML: {error}") from error
+
+
+def table(settings: Settings) -> list[tuple[str, str, str]]:
+    """(environment variable, value in force, meaning) of every setting; secrets are hidden."""
+    rows = []
+    for f in dataclasses.fields(Settings):
+        value = getattr(settings, f.name)
+        shown = "(set)" if f.metadata["secret"] and value else "" if value is None else str(value)
+        rows.append((f"AIGC_{f.name.upper()}", shown, f.metadata["help"]))
+    return rows

@@ -1,0 +1,272 @@
+"""Values that cross layers: what a model is asked, what it answers, which models there are.
+
+All are frozen `msgspec.Struct`s: the same objects travel as msgpack between server and worker and are
+checked while they are decoded. Shaped after OpenAI's API, minus what only the HTTP layer needs to know
+(ids, timestamps, ``object`` names).
+
+Knows: field names, units and defaults. Does not know: HTTP, engines, sockets.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+Capability = Literal["chat", "completion", "embedding"]
+"""What a model can be asked for; one entry for every endpoint family that exists."""
+
+Feature = Literal["seed", "penalties", "logprobs", "top_logprobs", "logit_bias", "schema", "tools", "top_k", "min_p"]
+"""What an engine may or may not be able to honour; the runtime picks the engine by what a request needs."""
+
+JSON = dict[str, Any]
+
+
+class _Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base: immutable, keyword-only, and silent about defaults on the wire."""
+
+
+# ---------------------------------------------------------------- text: the question
+
+
+class ToolCall(_Value, frozen=True, kw_only=True):
+    """A call that the model made earlier in the conversation."""
+
+    id: str
+    name: str
+    arguments: str
+    """JSON text, as the model wrote it."""
+
+
+class Message(_Value, frozen=True, kw_only=True):
+    """One turn. Content parts are joined into text before they get here."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str = ""
+    name: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+
+
+class Tool(_Value, frozen=True, kw_only=True):
+    """A function that the model may call."""
+
+    name: str
+    description: str = ""
+    parameters: JSON = {"type": "object", "properties": {}}
+    """JSON schema of the arguments."""
+    strict: bool = False
+
+
+class ToolChoice(_Value, frozen=True, kw_only=True):
+    """Which tools may or must be called; ``names`` limits the choice (empty: all)."""
+
+    mode: Literal["auto", "none", "required"] = "auto"
+    names: tuple[str, ...] = ()
+
+
+class Sampling(_Value, frozen=True, kw_only=True):
+    """How the next token is drawn. ``None`` means: the model's own recommendation."""
+
+    temperature: float | None = None
+    """0 is greedy; at most 2."""
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    seed: int | None = None
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: dict[int, float] = {}
+    """Token id to a number in [-100, 100] that is added to its logit."""
+
+
+class TextRequest(_Value, frozen=True, kw_only=True):
+    """A chat (``messages``) or a completion (``prompt``): exactly one of the two is given."""
+
+    messages: tuple[Message, ...] | None = None
+    prompt: str | tuple[int, ...] | None = None
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice = ToolChoice()
+    parallel_tool_calls: bool = True
+    schema: JSON | None = None
+    """The answer must be JSON that this schema accepts; ``{"type": "object"}`` is JSON mode."""
+    n: int = 1
+    max_tokens: int | None = None
+    """Longest answer in tokens; ``None``: whatever the context leaves."""
+    stop: tuple[str, ...] = ()
+    sampling: Sampling = Sampling()
+    top_logprobs: int | None = None
+    """``None``: no log-probabilities; 0: only the chosen token's; k: the k likeliest as well."""
+    echo: bool = False
+    ignore_eos: bool = False
+    """Benchmarks only: go on to ``max_tokens``."""
+
+    def needs(self) -> frozenset[Feature]:
+        """The features that an engine must have to honour this request."""
+        found: set[Feature] = set()
+        if self.sampling.seed is not None:
+            found.add("seed")
+        if self.sampling.presence_penalty or self.sampling.frequency_penalty:
+            found.add("penalties")
+        if self.sampling.logit_bias:
+            found.add("logit_bias")
+        if self.sampling.top_k is not None:
+            found.add("top_k")
+        if self.sampling.min_p is not None:
+            found.add("min_p")
+        if self.top_logprobs is not None:
+            found.add("top_logprobs" if self.top_logprobs else "logprobs")
+        if self.schema is not None:
+            found.add("schema")
+        if self.tools and self.tool_choice.mode != "none":
+            found.add("tools")
+        return frozenset(found)
+
+
+class EmbedRequest(_Value, frozen=True, kw_only=True):
+    """Texts, or lists of token ids, to turn into vectors."""
+
+    inputs: tuple[str | tuple[int, ...], ...]
+    dimensions: int | None = None
+
+
+class TokenizeRequest(_Value, frozen=True, kw_only=True):
+    """Text to split into tokens; ``messages`` goes through the chat template first."""
+
+    text: str | None = None
+    messages: tuple[Message, ...] | None = None
+
+
+Request = TextRequest | EmbedRequest | TokenizeRequest
+
+
+# ---------------------------------------------------------------- text: the answer
+
+
+class TopLogprob(_Value, frozen=True, kw_only=True):
+    """One candidate for a position."""
+
+    token: str
+    bytes: tuple[int, ...]
+    logprob: float
+
+
+class TokenLogprob(_Value, frozen=True, kw_only=True):
+    """The chosen token, how likely it was, and its rivals (likeliest first)."""
+
+    token: str
+    bytes: tuple[int, ...]
+    logprob: float
+    top: tuple[TopLogprob, ...] = ()
+
+
+class ToolCallDelta(_Value, frozen=True, kw_only=True):
+    """A piece of a tool call; ``id`` and ``name`` come once, with the first piece."""
+
+    index: int
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+
+
+FinishReason = Literal["stop", "length", "tool_calls"]
+
+
+class Started(_Value, frozen=True, kw_only=True, tag="started"):
+    """The prompt is tokenised and accepted."""
+
+    prompt_tokens: int
+
+
+class Delta(_Value, frozen=True, kw_only=True, tag="delta"):
+    """More of choice ``index``."""
+
+    index: int
+    text: str = ""
+    tool_calls: tuple[ToolCallDelta, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+class Finished(_Value, frozen=True, kw_only=True, tag="finished"):
+    """Choice ``index`` is complete."""
+
+    index: int
+    reason: FinishReason
+
+
+class Usage(_Value, frozen=True, kw_only=True, tag="usage"):
+    """Last event of a text answer: what it cost and who made it."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    fingerprint: str
+    """Engine, its version and the model file, e.g. ``openvino-2026.4.1-1f3c9a``."""
+    cached_tokens: int = 0
+
+
+class Embeddings(_Value, frozen=True, kw_only=True, tag="embeddings"):
+    """Unit vectors: ``vectors`` is float32, row-major, little-endian, of shape (number of inputs, width)."""
+
+    vectors: bytes
+    width: int
+    prompt_tokens: int
+    fingerprint: str
+
+
+class Tokens(_Value, frozen=True, kw_only=True, tag="tokens"):
+    """Token ids, and the text of each one."""
+
+    ids: tuple[int, ...]
+    pieces: tuple[str, ...]
+
+
+class Failure(_Value, frozen=True, kw_only=True, tag="failure"):
+    """An `aigc.errors.AigcError` on its way through a socket: class name and arguments."""
+
+    name: str
+    message: str
+    param: str | None = None
+    hint: str | None = None
+    retry_after_seconds: float | None = None
+
+
+TextEvent = Started | Delta | Finished | Usage
+Event = TextEvent | Embeddings | Tokens | Failure
+FINAL = (Usage, Embeddings, Tokens, Failure)
+"""An event of one of these types is the last of its request."""
+
+
+# ---------------------------------------------------------------- models
+
+
+class EngineFile(_Value, frozen=True, kw_only=True):
+    """How one engine runs a model."""
+
+    engine: str
+    """Name in `aigc.engines.registry`."""
+    path: str
+    """File or folder that the engine opens, absolute."""
+    memory_bytes: int
+    """Estimate of the resident memory with the weights loaded and an empty cache."""
+    cache_bytes_per_token: int = 0
+    """Key-value cache for one token of context; 0 where there is none."""
+
+
+class ModelSpec(_Value, frozen=True, kw_only=True):
+    """An installed model, as the runtime and the workers need to know it."""
+
+    id: str
+    capabilities: tuple[Capability, ...]
+    engines: tuple[EngineFile, ...]
+    """In order of preference."""
+    context_tokens: int
+    """Longest prompt plus answer that the model was made for."""
+    created: int
+    """Unix seconds of the installation."""
+    digest: str
+    """sha256 of the weights' file."""
+    licence: str
+    defaults: Sampling = Sampling()
+    """What the makers of the model recommend where a request is silent."""
+    languages: tuple[str, ...] = ()
+    embedding_width: int | None = None
