@@ -80,7 +80,7 @@ class Sampling(_Value, frozen=True, kw_only=True):
     """Token id to a number in [-100, 100] that is added to its logit."""
 
 
-class TextRequest(_Value, frozen=True, kw_only=True):
+class TextRequest(_Value, frozen=True, kw_only=True, tag="text"):
     """A chat (``messages``) or a completion (``prompt``): exactly one of the two is given."""
 
     messages: tuple[Message, ...] | None = None
@@ -123,14 +123,14 @@ class TextRequest(_Value, frozen=True, kw_only=True):
         return frozenset(found)
 
 
-class EmbedRequest(_Value, frozen=True, kw_only=True):
+class EmbedRequest(_Value, frozen=True, kw_only=True, tag="embed"):
     """Texts, or lists of token ids, to turn into vectors."""
 
     inputs: tuple[str | tuple[int, ...], ...]
     dimensions: int | None = None
 
 
-class TokenizeRequest(_Value, frozen=True, kw_only=True):
+class TokenizeRequest(_Value, frozen=True, kw_only=True, tag="tokenize"):
     """Text to split into tokens; ``messages`` goes through the chat template first."""
 
     text: str | None = None
