@@ -53,7 +53,7 @@ class Tool(_Value, frozen=True, kw_only=True):
 
     name: str
     description: str = ""
-    parameters: JSON = {"type": "object", "properties": {}}
+    parameters: JSON = msgspec.field(default_factory=lambda: {"type": "object", "properties": {}})
     """JSON schema of the arguments."""
     strict: bool = False
 
