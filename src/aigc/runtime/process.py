@@ -1,0 +1,222 @@
+"""One worker process, seen from the server: started, loaded, asked, watched, ended.
+
+Knows: sockets, frames, process ids, health. Does not know: which model to load when, queues, memory budgets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncGenerator
+
+from aigc.engines.base import LoadOptions
+from aigc.errors import AigcError, EngineError, WorkerDied
+from aigc.runtime import wire
+from aigc.runtime.status import WorkerState
+from aigc.settings import child_environment
+from aigc.types import FINAL, EngineFile, Event, Failure, ModelSpec, Request
+
+log = logging.getLogger(__name__)
+
+_PING_SECONDS = 2.0
+_STALL_SECONDS = 60.0
+"""An engine that has work and gives no sign this long is taken to hang; one prefill step takes seconds at most."""
+_CLOSE_SECONDS = 5.0
+_LAST_WORDS_BYTES = 2000
+
+
+class WorkerProcess:
+    """A child process with one model in it.
+
+    Args:
+        spec: the model.
+        file: the engine and what it opens.
+        options: threads, context, cache and parallelism.
+        hang_seconds: silence after which the process is killed.
+    """
+
+    def __init__(self, spec: ModelSpec, file: EngineFile, options: LoadOptions, *, hang_seconds: float) -> None:
+        self.spec = spec
+        self.file = file
+        self.options = options
+        self.state: WorkerState = "loading"
+        self.rss_bytes = 0
+        self._hang_seconds = hang_seconds
+        self._ids = itertools.count(1)
+        self._answers: dict[int, asyncio.Queue[Event]] = {}
+        self._loaded: asyncio.Future[None] | None = None
+        self._last_report = 0.0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._popen: subprocess.Popen[bytes] | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the process is reaped
+
+    @property
+    def pid(self) -> int | None:
+        """Process id while it lives."""
+        return self._popen.pid if self._popen is not None and self.state != "dead" else None
+
+    async def start(self, load_seconds: float) -> None:
+        """Start the process and load the model.
+
+        Raises:
+            AigcError: what the worker said, or EngineError if it took longer than ``load_seconds`` or died.
+        """
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._popen = subprocess.Popen(
+                [sys.executable, "-m", "aigc.runtime.worker", str(theirs.fileno()), str(os.getpid())],
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=self._words,
+                stderr=self._words,
+                env=child_environment(),
+                start_new_session=True,
+            )
+        reader, self._writer = await asyncio.open_connection(sock=ours)
+        self._loaded = asyncio.get_running_loop().create_future()
+        self._tasks.append(asyncio.create_task(self._read(reader), name=f"read {self.spec.id}"))
+        self._send(wire.Load(self.spec, self.file, self.options))
+        try:
+            await asyncio.wait_for(asyncio.shield(self._loaded), load_seconds)
+        except (asyncio.TimeoutError, TimeoutError):
+            await self.kill("took too long to load")
+            raise EngineError(
+                f"{self.spec.id} did not load within {load_seconds:g} s", hint="AIGC_LOAD_SECONDS sets the limit"
+            ) from None
+        except BaseException:
+            await self.kill("loading failed")
+            raise
+        self._tasks.append(asyncio.create_task(self._watch(), name=f"watch {self.spec.id}"))
+
+    async def answer(self, request: Request) -> AsyncGenerator[Event, None]:
+        """Ask, and yield events until the final one; leaving early cancels the request in the worker.
+
+        Raises:
+            AigcError: what the worker answered; WorkerDied when it ended on the way.
+        """
+        if self.state != "ready":
+            raise self._died()
+        request_id = next(self._ids)
+        events: asyncio.Queue[Event] = asyncio.Queue()
+        self._answers[request_id] = events
+        final = False
+        try:
+            self._send(wire.Submit(request_id, request))
+            while not final:
+                event = await events.get()
+                final = isinstance(event, FINAL)
+                if isinstance(event, Failure):
+                    raise wire.to_error(event)
+                yield event
+        finally:
+            self._answers.pop(request_id, None)
+            if not final and self.state == "ready":
+                self._send(wire.Cancel(request_id))
+
+    async def close(self) -> None:
+        """Ask the process to end, and make it end."""
+        if self.state == "ready":
+            self.state = "dead"
+            self._send(wire.Close())
+            await asyncio.to_thread(self._wait, _CLOSE_SECONDS)
+        await self.kill("unloaded")
+
+    async def kill(self, reason: str) -> None:
+        """End the process now; running answers get WorkerDied."""
+        self._fail_all(reason)
+        for task in self._tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
+        if self._writer is not None:
+            self._writer.close()
+        if self._popen is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._popen.kill()
+            await asyncio.to_thread(self._wait, _CLOSE_SECONDS)
+
+    def _wait(self, seconds: float) -> None:
+        assert self._popen is not None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._popen.wait(seconds)
+
+    def _send(self, command: wire.Command) -> None:
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.write(wire.pack(command))
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        reason = "ended"
+        try:
+            while True:
+                header = await reader.readexactly(wire.HEADER_BYTES)
+                body = await reader.readexactly(wire.body_bytes(header))
+                self._take(wire.decode_report(body))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        except Exception:
+            log.exception("worker of %s sent what can't be read", self.spec.id)
+            reason = "sent what can't be read"
+        if self.state != "dead":
+            await self.kill(reason)
+            self._log_last_words()
+
+    def _take(self, report: wire.Report) -> None:
+        self._last_report = time.monotonic()
+        if isinstance(report, wire.Events):
+            for request_id, event in report.items:
+                if (events := self._answers.get(request_id)) is not None:
+                    events.put_nowait(event)
+        elif isinstance(report, wire.Pong):
+            self.rss_bytes = report.rss_bytes
+            if report.stalled_seconds > _STALL_SECONDS:
+                raise EngineError(f"the engine has been silent for {report.stalled_seconds:.0f} s")
+        elif self._loaded is None or self._loaded.done():
+            raise EngineError(f"{type(report).__name__} out of turn")
+        elif isinstance(report, wire.Ready):
+            self.rss_bytes = report.rss_bytes
+            self.state = "ready"
+            self._loaded.set_result(None)
+        else:
+            self._loaded.set_exception(wire.to_error(report.failure))
+
+    async def _watch(self) -> None:
+        while self.state == "ready":
+            self._send(wire.Ping())
+            await asyncio.sleep(_PING_SECONDS)
+            silence = time.monotonic() - self._last_report
+            if silence > self._hang_seconds:
+                log.error("worker of %s (pid %s) is silent for %.0f s: killed", self.spec.id, self.pid, silence)
+                await self.kill("hung and was ended")
+
+    def _fail_all(self, reason: str) -> None:
+        self.state = "dead"
+        failure = wire.to_failure(self._died(reason))
+        for events in self._answers.values():
+            events.put_nowait(failure)
+        if self._loaded is not None and not self._loaded.done():
+            self._loaded.set_exception(self._died(reason))
+
+    def _died(self, reason: str = "ended") -> AigcError:
+        return WorkerDied(
+            f"the process of {self.spec.id} {reason} before the answer was complete",
+            hint="send the request again: a new process takes it",
+            retry_after_seconds=1.0,
+        )
+
+    def _log_last_words(self) -> None:
+        """What native code said before it died goes to the log, never to a client."""
+        self._words.seek(max(0, os.fstat(self._words.fileno()).st_size - _LAST_WORDS_BYTES))
+        words = self._words.read().decode(errors="replace").strip()
+        assert self._popen is not None
+        code = self._popen.returncode
+        how = signal.Signals(-code).name if code is not None and code < 0 else f"exit status {code}"
+        log.error("worker of %s died: %s%s", self.spec.id, how, f"; it said: {words}" if words else "")

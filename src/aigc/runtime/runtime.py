@@ -1,0 +1,238 @@
+"""The one place that knows which model runs where.
+
+Knows: seats (a model on an engine), the memory budget, names, remote servers. Does not know: HTTP, keys, terminals.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import time
+from collections.abc import AsyncGenerator
+
+import psutil
+
+from aigc.errors import AigcError, Busy
+from aigc.runtime import naming, planning
+from aigc.runtime.remote import RemoteServer
+from aigc.runtime.seat import Seat
+from aigc.runtime.status import RuntimeStatus, WorkerStatus
+from aigc.settings import Settings
+from aigc.store import Store
+from aigc.store.memory import available_memory_bytes
+from aigc.types import FINAL, Capability, Event, ModelSpec, Request, Sampling, TextRequest
+
+log = logging.getLogger(__name__)
+
+_REAP_SECONDS = 5.0
+_PROBE = TextRequest(prompt="Hello", max_tokens=1, sampling=Sampling(temperature=0.0))
+_PROBE_SECONDS = 20.0
+_PROBE_FRESH_SECONDS = 10.0
+_BUDGET_SHARE = 0.75
+_FULL_RETRY_SECONDS = 5.0
+
+
+class Runtime:
+    """Serves every installed and remote model.
+
+    Args:
+        settings: limits and names.
+        store: what is installed.
+    """
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self._settings = settings
+        self._store = store
+        self._budget = settings.memory_budget_bytes or int(_BUDGET_SHARE * available_memory_bytes())
+        self._threads = settings.threads or _compute_threads()
+        self._seats: dict[tuple[str, str, str], Seat] = {}
+        self._remotes = [RemoteServer(remote) for remote in settings.remotes]
+        self._aliases = naming.aliases(settings)
+        self._room = asyncio.Lock()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._last_event = float("-inf")
+        self._installed: tuple[int, list[ModelSpec]] = (-1, [])
+
+    async def start(self, *, preload: bool = False) -> None:
+        """Begin to unload idle models; ``preload`` loads the default model in the background."""
+        await asyncio.gather(*(remote.refresh() for remote in self._remotes))
+        self._tasks = [asyncio.create_task(self._reap(), name="unload idle models")]
+        if preload and self.default_id() is not None:
+            self._tasks.append(asyncio.create_task(self._warm_up(), name="load the default model"))
+
+    async def close(self) -> None:
+        """End every process and connection."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*(seat.unload() for seat in self._seats.values()))
+        await asyncio.gather(*(remote.close() for remote in self._remotes))
+
+    def models(self) -> list[ModelSpec]:
+        """Installed models, then those of remote servers; the first of a name wins."""
+        found = {spec.id: spec for spec in self._local()}
+        for remote in self._remotes:
+            for spec in remote.models:
+                found.setdefault(spec.id, spec)
+        return list(found.values())
+
+    def _local(self) -> list[ModelSpec]:
+        """Installed models; read again only when the folder has changed."""
+        try:
+            stamp = self._settings.models_dir.stat().st_mtime_ns
+        except FileNotFoundError:
+            return []
+        if stamp != self._installed[0]:
+            self._installed = (stamp, self._store.list())
+        return self._installed[1]
+
+    def default_id(self) -> str | None:
+        """What ``default`` stands for."""
+        chosen = self._settings.default_model
+        return self._store.default_id() if chosen == "auto" else chosen
+
+    @property
+    def aliases(self) -> dict[str, str]:
+        """Every other name, to what it stands for."""
+        return dict(self._aliases)
+
+    def resolve(self, name: str, capability: Capability) -> str:
+        """Id of the model that ``name`` stands for. Raises: UnknownModel, UserError."""
+        return naming.resolve(name, capability, self._aliases, self.models(), self.default_id()).id
+
+    async def stream(self, model: str, request: Request) -> AsyncGenerator[Event, None]:
+        """Events of the answer, the last one being of `aigc.types.FINAL`; closing the generator cancels.
+
+        Args:
+            model: an id as `resolve` gives it.
+            request: what to answer.
+        Raises:
+            AigcError: refused, busy, failed; before the first event or later.
+        """
+        async with contextlib.aclosing(self._answer(model, request)) as events:
+            async for event in events:
+                self._last_event = time.monotonic()
+                yield event
+
+    async def ask(self, model: str, request: Request) -> Event:
+        """The final event. Raises: AigcError."""
+        async with contextlib.aclosing(self.stream(model, request)) as events:
+            async for event in events:
+                if isinstance(event, FINAL):
+                    return event
+        raise AssertionError("an answer ended without a final event")
+
+    async def ready(self) -> bool:
+        """Whether a generation works: one did a moment ago, or one token comes now."""
+        if time.monotonic() - self._last_event < _PROBE_FRESH_SECONDS:
+            return True
+        if (model := self.default_id()) is None:
+            return False
+        try:
+            await asyncio.wait_for(self.ask(model, _PROBE), _PROBE_SECONDS)
+        except (AigcError, asyncio.TimeoutError, TimeoutError) as error:
+            log.warning("not ready: %s", type(error).__name__)
+            return False
+        return True
+
+    def status(self) -> RuntimeStatus:
+        """Every model in memory, and the budget."""
+        workers = [seat.status(_reserved(seat)) for seat in self._seats.values()]
+        workers += [_remote_status(remote) for remote in self._remotes]
+        reserved = sum(_reserved(seat) for seat in self._seats.values())
+        return RuntimeStatus(workers=tuple(workers), memory_budget_bytes=self._budget, memory_reserved_bytes=reserved)
+
+    async def unload(self, model: str) -> bool:
+        """Take a model out of memory, interrupting its answers. Returns: whether it was there."""
+        seats = [seat for seat in self._seats.values() if seat.spec.id == model and seat.in_memory]
+        await asyncio.gather(*(seat.unload() for seat in seats))
+        return bool(seats)
+
+    def _answer(self, model: str, request: Request) -> AsyncGenerator[Event, None]:
+        spec = next((spec for spec in self._local() if spec.id == model), None)
+        if spec is not None:
+            return self._seat(spec, request).answer(request)
+        for remote in self._remotes:
+            if any(spec.id == model for spec in remote.models):
+                return remote.answer(model, request)
+        raise naming.unknown(model, model, self.models())
+
+    def _seat(self, spec: ModelSpec, request: Request) -> Seat:
+        needs = request.needs() if isinstance(request, TextRequest) else frozenset()
+        loaded = {seat.file.engine for seat in self._seats.values() if seat.spec.id == spec.id and seat.in_memory}
+        file = planning.choose_engine(spec, needs, loaded)
+        key = (spec.id, file.engine, spec.digest)  # a model installed anew gets a seat of its own
+        if key not in self._seats:
+            limits = self._settings
+            options = planning.load_options(
+                spec,
+                file,
+                context_tokens=limits.context_tokens,
+                max_sequences=limits.max_sequences,
+                threads=self._threads,
+            )
+            self._seats[key] = Seat(
+                spec,
+                file,
+                options,
+                self._make_room,
+                queue_size=limits.queue_size,
+                load_seconds=limits.load_seconds,
+                hang_seconds=limits.hang_seconds,
+            )
+        return self._seats[key]
+
+    async def _make_room(self, newcomer: Seat) -> None:
+        async with self._room:
+            others = [seat for seat in self._seats.values() if seat is not newcomer and seat.in_memory]
+            others.sort(key=lambda seat: -seat.idle_seconds)
+            loaded = [(seat.name, _reserved(seat), seat.busy) for seat in others]
+            needed = planning.reserved_bytes(newcomer.file, newcomer.options)
+            leaving = planning.evictions(needed, self._budget, loaded, newcomer.spec.id)
+            if leaving is None:
+                raise Busy(
+                    f"{newcomer.spec.id} needs {needed / 2**30:.1f} GiB of memory, which busy models hold",
+                    retry_after_seconds=_FULL_RETRY_SECONDS,
+                )
+            await asyncio.gather(*(seat.unload() for seat in others if seat.name in leaving))
+
+    async def _warm_up(self) -> None:
+        try:
+            await self.ready()
+        except Exception:
+            log.exception("the default model could not be loaded ahead of time")
+
+    async def _reap(self) -> None:
+        while True:
+            await asyncio.sleep(_REAP_SECONDS)
+            limit = self._settings.idle_seconds
+            for seat in list(self._seats.values()):
+                if limit and seat.in_memory and seat.idle_seconds > limit:
+                    await seat.unload()
+            await asyncio.gather(*(remote.refresh() for remote in self._remotes))
+
+
+def _reserved(seat: Seat) -> int:
+    return planning.reserved_bytes(seat.file, seat.options) if seat.in_memory else 0
+
+
+def _remote_status(remote: RemoteServer) -> WorkerStatus:
+    return WorkerStatus(
+        model=remote.name,
+        engine="openai",
+        state="ready",
+        pid=None,
+        rss_bytes=0,
+        reserved_bytes=0,
+        running=remote.running,
+        waiting=0,
+        idle_seconds=0.0,
+        restarts=0,
+    )
+
+
+def _compute_threads() -> int:
+    """Physical cores that this process may use; hyper-threads share the units that matter."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))

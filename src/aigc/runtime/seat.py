@@ -1,0 +1,151 @@
+"""The place of one model on one engine: a queue before it, and a process behind it that comes and goes.
+
+Knows: when to start, restart and unload its process. Does not know: other models, memory budgets, HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+
+from aigc.engines.base import LoadOptions
+from aigc.errors import AigcError
+from aigc.runtime.process import WorkerProcess
+from aigc.runtime.status import WorkerState, WorkerStatus
+from aigc.runtime.turnstile import Turnstile
+from aigc.types import EngineFile, Event, ModelSpec, Request, TextRequest
+
+log = logging.getLogger(__name__)
+
+_RETRY_LOAD_SECONDS = 5.0
+"""A model that failed to load isn't tried again sooner: loading is dear, and clients retry at once."""
+
+
+class Seat:
+    """Answers requests with a process that is started when the first one comes.
+
+    Args:
+        spec, file, options: what the process loads.
+        make_room: awaited before a process starts; frees memory or raises.
+        queue_size: requests that may wait.
+        load_seconds, hang_seconds: limits, see `aigc.settings`.
+    """
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        file: EngineFile,
+        options: LoadOptions,
+        make_room: Callable[[Seat], Awaitable[None]],
+        *,
+        queue_size: int,
+        load_seconds: float,
+        hang_seconds: float,
+    ) -> None:
+        self.spec = spec
+        self.file = file
+        self.options = options
+        self.turnstile = Turnstile(options.max_sequences, queue_size)
+        self.restarts = 0
+        self._make_room = make_room
+        self._load_seconds = load_seconds
+        self._hang_seconds = hang_seconds
+        self._process: WorkerProcess | None = None
+        self._starting = asyncio.Lock()
+        self._last_used = time.monotonic()
+        self._load_error: tuple[float, AigcError] | None = None
+        self._has_room = False
+
+    @property
+    def name(self) -> str:
+        """``model/engine``."""
+        return f"{self.spec.id}/{self.file.engine}"
+
+    @property
+    def state(self) -> WorkerState:
+        """Of the process; ``dead`` when there is none."""
+        return "loading" if self._starting.locked() else self._process.state if self._process else "dead"
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether a process holds the model, or has been given the room to load it."""
+        return self._has_room or (self._process is not None and self._process.state != "dead")
+
+    @property
+    def busy(self) -> bool:
+        """Whether unloading would interrupt somebody."""
+        return self._starting.locked() or self.turnstile.inside > 0 or self.turnstile.waiting > 0
+
+    @property
+    def idle_seconds(self) -> float:
+        """Since the last answer ended; 0 while one runs."""
+        return 0.0 if self.busy else time.monotonic() - self._last_used
+
+    async def answer(self, request: Request) -> AsyncGenerator[Event, None]:
+        """Wait for a place, start the process if need be, and yield the events. Raises: AigcError."""
+        weight = request.n if isinstance(request, TextRequest) else 1
+        async with self.turnstile.enter(weight):
+            try:
+                process = await self.start()
+                async with contextlib.aclosing(process.answer(request)) as events:
+                    async for event in events:
+                        yield event
+            finally:
+                self._last_used = time.monotonic()
+
+    async def start(self) -> WorkerProcess:
+        """The live process; a new one if there is none. Raises: AigcError."""
+        async with self._starting:
+            if self._process is not None and self._process.state == "ready":
+                return self._process
+            if self._load_error and time.monotonic() - self._load_error[0] < _RETRY_LOAD_SECONDS:
+                raise self._load_error[1]
+            if self._process is not None:
+                self.restarts += 1
+            await self._make_room(self)
+            self._has_room = True
+            try:
+                self._process = await self._load()
+            finally:
+                self._has_room = False
+            return self._process
+
+    async def _load(self) -> WorkerProcess:
+        began = time.monotonic()
+        process = WorkerProcess(self.spec, self.file, self.options, hang_seconds=self._hang_seconds)
+        try:
+            await process.start(self._load_seconds)
+        except AigcError as error:
+            self._load_error = (time.monotonic(), error)
+            raise
+        self._load_error = None
+        log.info("loaded %s in %.1f s (pid %s)", self.name, time.monotonic() - began, process.pid)
+        return process
+
+    async def unload(self) -> None:
+        """End the process; the next request starts another.
+
+        Takes no lock: whoever makes room for a newcomer calls this while others may be starting.
+        """
+        if self._process is not None:
+            log.info("unloading %s", self.name)
+            process, self._process = self._process, None
+            await process.close()
+
+    def status(self, reserved_bytes: int) -> WorkerStatus:
+        """The seat as a value."""
+        return WorkerStatus(
+            model=self.spec.id,
+            engine=self.file.engine,
+            state=self.state,
+            pid=self._process.pid if self._process else None,
+            rss_bytes=self._process.rss_bytes if self._process else 0,
+            reserved_bytes=reserved_bytes,
+            running=self.turnstile.inside,
+            waiting=self.turnstile.waiting,
+            idle_seconds=self.idle_seconds,
+            restarts=self.restarts,
+        )
