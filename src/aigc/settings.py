@@ -96,6 +96,7 @@ class Settings:
     threads: int = _setting(0, "Compute threads of an engine; 0: as many as there are physical cores.")
     max_sequences: int = _setting(32, "Answers that one model computes side by side.")
     queue_size: int = _setting(64, "Requests that may wait for a model; one more is answered 429.")
+    preload: bool = _setting(True, "Load the default model when the server starts, not when the first request comes.")
     idle_seconds: float = _setting(600.0, "A model that nobody asked for this long is unloaded; 0: never.")
     load_seconds: float = _setting(300.0, "Longest time that a model may take to load.")
     hang_seconds: float = _setting(10.0, "A worker that is silent this long is replaced.")
@@ -263,6 +264,12 @@ def language(environ: Mapping[str, str] | None = None) -> str:
     if not chosen:
         chosen = next((environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(name)), "en")
     return "zh" if chosen.lower().startswith("zh") else "en"
+
+
+def colour_wanted(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether a terminal may be written to in colour. Source: no-color.org; a dumb terminal shows none."""
+    environ = os.environ if environ is None else environ
+    return not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
 
 
 def _read_toml(path: Path, *, required: bool) -> dict[str, Any]:

@@ -131,8 +131,8 @@ class WorkerProcess:
             await asyncio.to_thread(self._wait, _CLOSE_SECONDS)
         await self.kill("unloaded")
 
-    async def kill(self, reason: str) -> None:
-        """End the process now; running answers get WorkerDied."""
+    async def kill(self, reason: str, *, unexpected: bool = False) -> None:
+        """End the process now; running answers get WorkerDied. ``unexpected``: log what it said last."""
         self._fail_all(reason)
         for task in self._tasks:
             if task is not asyncio.current_task():
@@ -143,6 +143,9 @@ class WorkerProcess:
             with contextlib.suppress(ProcessLookupError):
                 self._popen.kill()
             await asyncio.to_thread(self._wait, _CLOSE_SECONDS)
+        if unexpected and not self._words.closed:
+            self._log_last_words()
+        self._words.close()
 
     def _wait(self, seconds: float) -> None:
         assert self._popen is not None
@@ -166,8 +169,7 @@ class WorkerProcess:
             log.exception("worker of %s sent what can't be read", self.spec.id)
             reason = "sent what can't be read"
         if self.state != "dead":
-            await self.kill(reason)
-            self._log_last_words()
+            await self.kill(reason, unexpected=True)
 
     def _take(self, report: wire.Report) -> None:
         self._last_report = time.monotonic()
@@ -195,7 +197,7 @@ class WorkerProcess:
             silence = time.monotonic() - self._last_report
             if silence > self._hang_seconds:
                 log.error("worker of %s (pid %s) is silent for %.0f s: killed", self.spec.id, self.pid, silence)
-                await self.kill("hung and was ended")
+                await self.kill("hung and was ended", unexpected=True)
 
     def _fail_all(self, reason: str) -> None:
         self.state = "dead"

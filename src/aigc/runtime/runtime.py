@@ -10,7 +10,9 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import psutil
 
@@ -20,7 +22,6 @@ from aigc.runtime.remote import RemoteServer
 from aigc.runtime.seat import Seat
 from aigc.runtime.status import RuntimeStatus, WorkerStatus
 from aigc.settings import Settings
-from aigc.store import Store
 from aigc.store.memory import available_memory_bytes
 from aigc.types import FINAL, Capability, Event, ModelSpec, Request, Sampling, TextRequest
 
@@ -34,6 +35,27 @@ _BUDGET_SHARE = 0.75
 _FULL_RETRY_SECONDS = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """The store at one moment."""
+
+    stamp: int
+    models: tuple[ModelSpec, ...]
+    default_id: str | None
+
+
+class Installed(Protocol):
+    """What the runtime asks of the store."""
+
+    def list(self) -> Sequence[ModelSpec]:
+        """Every installed model."""
+        ...
+
+    def default_id(self) -> str | None:
+        """The installed chat model that suits this machine."""
+        ...
+
+
 class Runtime:
     """Serves every installed and remote model.
 
@@ -42,7 +64,7 @@ class Runtime:
         store: what is installed.
     """
 
-    def __init__(self, settings: Settings, store: Store) -> None:
+    def __init__(self, settings: Settings, store: Installed) -> None:
         self._settings = settings
         self._store = store
         self._budget = settings.memory_budget_bytes or int(_BUDGET_SHARE * available_memory_bytes())
@@ -53,44 +75,45 @@ class Runtime:
         self._room = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self._last_event = float("-inf")
-        self._installed: tuple[int, list[ModelSpec]] = (-1, [])
+        self._installed = _Snapshot(stamp=-1, models=(), default_id=None)
 
-    async def start(self, *, preload: bool = False) -> None:
-        """Begin to unload idle models; ``preload`` loads the default model in the background."""
+    async def start(self) -> None:
+        """Begin to unload idle models, and to load the default one if the settings say so."""
         await asyncio.gather(*(remote.refresh() for remote in self._remotes))
         self._tasks = [asyncio.create_task(self._reap(), name="unload idle models")]
-        if preload and self.default_id() is not None:
+        if self._settings.preload and self.default_id() is not None:
             self._tasks.append(asyncio.create_task(self._warm_up(), name="load the default model"))
 
     async def close(self) -> None:
         """End every process and connection."""
         for task in self._tasks:
             task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(seat.unload() for seat in self._seats.values()))
         await asyncio.gather(*(remote.close() for remote in self._remotes))
 
     def models(self) -> list[ModelSpec]:
         """Installed models, then those of remote servers; the first of a name wins."""
-        found = {spec.id: spec for spec in self._local()}
+        found = {spec.id: spec for spec in self._snapshot().models}
         for remote in self._remotes:
             for spec in remote.models:
                 found.setdefault(spec.id, spec)
         return list(found.values())
 
-    def _local(self) -> list[ModelSpec]:
-        """Installed models; read again only when the folder has changed."""
-        try:
-            stamp = self._settings.models_dir.stat().st_mtime_ns
-        except FileNotFoundError:
-            return []
-        if stamp != self._installed[0]:
-            self._installed = (stamp, self._store.list())
-        return self._installed[1]
-
     def default_id(self) -> str | None:
         """What ``default`` stands for."""
         chosen = self._settings.default_model
-        return self._store.default_id() if chosen == "auto" else chosen
+        return self._snapshot().default_id if chosen == "auto" else chosen
+
+    def _snapshot(self) -> _Snapshot:
+        """Read the store again only when its folder has changed: this is asked for every request."""
+        try:
+            stamp = self._settings.models_dir.stat().st_mtime_ns
+        except OSError:
+            stamp = 0
+        if stamp != self._installed.stamp:
+            self._installed = _Snapshot(stamp, tuple(self._store.list()), self._store.default_id())
+        return self._installed
 
     @property
     def aliases(self) -> dict[str, str]:
@@ -150,7 +173,7 @@ class Runtime:
         return bool(seats)
 
     def _answer(self, model: str, request: Request) -> AsyncGenerator[Event, None]:
-        spec = next((spec for spec in self._local() if spec.id == model), None)
+        spec = next((spec for spec in self._snapshot().models if spec.id == model), None)
         if spec is not None:
             return self._seat(spec, request).answer(request)
         for remote in self._remotes:
