@@ -87,8 +87,12 @@ class EchoEngine:
     """`aigc.engines.base.TextEngine` that repeats.
 
     Args:
-        context_tokens: longest sequence, in characters.
-        how: delays and faults.
+        spec: the model, for its context.
+        file: its path holds the options.
+        loading: the context to make room for; nothing else of it matters here.
+
+    Raises:
+        UserError: the path has another form, or options that don't exist.
     """
 
     features: frozenset[Feature] = frozenset(get_args(Feature))
@@ -97,9 +101,9 @@ class EchoEngine:
     eos_token = _END
     fingerprint = "echo-1"
 
-    def __init__(self, context_tokens: int = 8192, how: EchoOptions | None = None) -> None:
-        self.context_tokens = context_tokens
-        self._how = how or EchoOptions()
+    def __init__(self, spec: ModelSpec, file: EngineFile, loading: LoadOptions) -> None:
+        self.context_tokens = min(spec.context_tokens, loading.context_tokens)
+        self._how = options(file.path)
         time.sleep(self._how.load_seconds)
         self._work = threading.Condition()
         self._sequences: OrderedDict[int, _Sequence] = OrderedDict()
@@ -244,10 +248,9 @@ def _logprob(token: int, top: int) -> TokenLogprob:
     )
 
 
-def load(spec: ModelSpec, file: EngineFile, load_options: LoadOptions, send: Send) -> TextService:
+def load(spec: ModelSpec, file: EngineFile, loading: LoadOptions, send: Send) -> TextService:
     """`aigc.engines.base.Factory` of this engine.
 
-    Raises: UserError: options that don't exist.
+    Raises: UserError: see `EchoEngine`.
     """
-    engine = EchoEngine(load_options.context_tokens, options(file.path))
-    return TextService(engine, spec, send)
+    return TextService(EchoEngine(spec, file, loading), spec, send)

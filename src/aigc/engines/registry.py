@@ -3,50 +3,71 @@
 Nothing heavy is imported before `load`, `prepare` or `engines_for` needs it, so that the server can plan with an
 engine that its own process never loads.
 
-Knows: names, features, modules. Does not know: processes, requests, where models come from.
+Knows: names, features, modules, what wraps what. Does not know: processes, requests, where models come from.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import ModuleType
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 
 from aigc.engines.base import LoadOptions, Send, Service
-from aigc.errors import AigcError, EngineMissing, UserError
+from aigc.errors import EngineMissing, InvalidModelFile, UserError
 from aigc.types import EngineFile, Feature, ModelSpec
 
 ALL: frozenset[Feature] = frozenset(get_args(Feature))
+
+OnProgress = Callable[[float], None]
+"""Hears which share of the work is done, 0 to 1."""
 
 
 class _Engine(msgspec.Struct, frozen=True, kw_only=True):
     """One engine, as far as it is known without importing it."""
 
     module: str
-    """Has ``load(spec, file, options, send) -> Service``."""
+    attribute: str
+    """A class that is built from (spec, file, options)."""
+    kind: Literal["text", "embedder"]
     features: frozenset[Feature] = frozenset()
-    prepares: str | None = None
-    """Module with ``accepts(weights) -> bool`` and ``prepare(weights, folder, on_progress) -> EngineFile``."""
-    package: str | None = None
-    """What to install where the import fails."""
+    spins: bool = False
+    """Its threads wait for each other in a busy loop, so that one that has no core to itself stops all of them."""
+    package: tuple[str, str] | None = None
+    """The module of the library below, and what to install for it."""
+    prepare: tuple[str, str] | None = None
+    """Module and function (weights, folder, on_progress) -> EngineFile; None: it runs no files."""
 
 
 _ENGINES = {
     "openvino": _Engine(
         module="aigc.engines.openvino",
+        attribute="OpenVinoEngine",
+        kind="text",
         features=ALL - {"top_logprobs", "logit_bias"},
-        prepares="aigc.engines.openvino_convert",
-        package="openvino-genai",
+        package=("openvino_genai", "openvino-genai"),
+        prepare=("aigc.engines.openvino_convert", "convert"),
     ),
     "llama_cpp": _Engine(
-        module="aigc.engines.llama_cpp", features=ALL, prepares="aigc.engines.llama_cpp", package="xllamacpp"
+        module="aigc.engines.llama_cpp",
+        attribute="LlamaCppEngine",
+        kind="text",
+        features=ALL,
+        spins=True,
+        package=("xllamacpp", "xllamacpp"),
+        prepare=("aigc.engines.llama_cpp_file", "prepare"),
     ),
-    "e5": _Engine(module="aigc.engines.e5", prepares="aigc.engines.e5_convert", package="openvino"),
-    "echo": _Engine(module="aigc.engines.echo", features=ALL),
+    "e5": _Engine(
+        module="aigc.engines.e5",
+        attribute="E5Embedder",
+        kind="embedder",
+        package=("openvino", "openvino"),
+        prepare=("aigc.engines.e5_convert", "convert"),
+    ),
+    "echo": _Engine(module="aigc.engines.echo", attribute="EchoEngine", kind="text", features=ALL),
 }
 """In order of preference where a file suits several."""
 
@@ -61,42 +82,73 @@ def features(engine: str) -> frozenset[Feature]:
     return _entry(engine).features
 
 
+def spins(engine: str) -> bool:
+    """Whether the engine needs a core for each of its threads. Raises: UserError for a name that isn't one."""
+    return _entry(engine).spins
+
+
 def load(spec: ModelSpec, file: EngineFile, options: LoadOptions, send: Send) -> Service:
-    """Load a model; heavy.
+    """Load a model and wrap it into what a worker runs; heavy.
 
     Raises:
+        UserError: no engine is called so.
         EngineMissing: the engine's library isn't installed.
         AigcError: what the engine says.
     """
-    service: Service = _import(file.engine, _entry(file.engine).module).load(spec, file, options, send)
-    return service
+    entry = _entry(file.engine)
+    _check_installed(file.engine)
+    build = getattr(importlib.import_module(entry.module), entry.attribute)
+    if entry.kind == "embedder":
+        from aigc.engines.embedding import EmbeddingService
+
+        return EmbeddingService(build(spec, file, options), spec, send)
+    from aigc.engines.text import TextService
+
+    return TextService(build(spec, file, options), spec, send)
 
 
 def engines_for(weights: Path) -> Sequence[str]:
-    """Names of the engines that can run these weights, best first."""
-    able = []
-    for name, entry in _ENGINES.items():
-        if entry.prepares is not None and _import(name, entry.prepares).accepts(weights):
-            able.append(name)
-    return able
+    """Names of the engines that can run these weights, best first; judged by the header, nothing is loaded.
+
+    Raises:
+        InvalidModelFile: it begins like a model file and isn't one, or it can't be read.
+    """
+    from aigc.engines import e5_file, gguf_header, openvino_convert
+
+    if weights.is_dir():
+        return []
+    try:
+        if gguf_header.is_gguf(weights):
+            header = gguf_header.read(weights)
+            return ["llama_cpp"] if openvino_convert.unreadable(header) else ["openvino", "llama_cpp"]
+        return ["e5"] if e5_file.is_e5(weights) else []
+    except OSError as error:
+        raise InvalidModelFile(f"{weights.name} can't be read: {error.strerror}") from error
 
 
-def prepare(engine: str, weights: Path, folder: Path, on_progress: Callable[[float], None] | None = None) -> EngineFile:
-    """Convert weights for an engine, once.
+def prepare(engine: str, weights: Path, folder: Path, on_progress: OnProgress | None = None) -> EngineFile:
+    """Convert weights for an engine, if that engine needs it; done once, after the download.
 
     Args:
-        engine: its name.
-        weights: the file or folder as it was fetched.
-        folder: where the result goes, if the engine needs one.
-        on_progress: hears shares of the work from 0 to 1.
+        engine: one of `names`.
+        weights: the file, or the first of several.
+        folder: where a conversion may go; it appears whole or not at all.
+        on_progress: hears about the progress.
+
     Raises:
-        UserError: an engine that needs no file.
-        AigcError: what the conversion says; nothing stays of it.
+        UserError: no engine is called so, or it runs no files.
+        EngineMissing: its library isn't installed.
+        EngineError: it can't run this model; nothing stays.
+        InvalidModelFile: the file is not what it should be.
+        StorageFull: no room; nothing stays.
     """
-    module = _entry(engine).prepares
-    if module is None:
+    steps = _entry(engine).prepare
+    if steps is None:
         raise UserError(f"the engine {engine} runs no files")
-    file: EngineFile = _import(engine, module).prepare(weights, folder, on_progress or _ignore)
+    _check_installed(engine)
+    module, function = steps
+    convert: Any = getattr(importlib.import_module(module), function)
+    file: EngineFile = convert(weights, folder, on_progress or _ignore)
     return file
 
 
@@ -110,21 +162,7 @@ def _entry(engine: str) -> _Engine:
     return _ENGINES[engine]
 
 
-def _import(engine: str, module: str) -> Any:
-    try:
-        loaded: ModuleType = importlib.import_module(module)
-    except ImportError as error:
-        if error.name and error.name.startswith("aigc."):
-            raise
-        package = _entry(engine).package
-        raise _missing(engine, package, error) from error
-    return loaded
-
-
-def _missing(engine: str, package: str | None, error: ImportError) -> AigcError:
-    if "libgomp" in str(error):
-        return EngineMissing(
-            f"the engine {engine} needs the system library libgomp",
-            hint="install it (Debian: apt install libgomp1); models that have an OpenVINO form work without it",
-        )
-    return EngineMissing(f"the engine {engine} is not installed", hint=f"pip install {package}")
+def _check_installed(engine: str) -> None:
+    package = _ENGINES[engine].package
+    if package is not None and importlib.util.find_spec(package[0]) is None:
+        raise EngineMissing(f"the engine {engine} is not installed", hint=f"pip install {package[1]}")

@@ -1,0 +1,172 @@
+"""One choice of an answer: from what the engine adds to a sequence to the events that a client sees.
+
+The way of a piece of text: tool parser (if tools may be called), stop strings, log-probabilities (if asked for). A
+plain answer passes through untouched: this code runs for every token of every stream.
+
+Knows: pieces of text and events. Does not know: engines, requests' ids, threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from aigc.engines.base import SequenceDelta
+from aigc.engines.json_check import parse
+from aigc.engines.stops import StopMatcher
+from aigc.engines.tools import ToolParser
+from aigc.errors import EngineError, UserError
+from aigc.types import Delta, Event, Finished, FinishReason, TokenLogprob, ToolCallDelta
+
+Check = Callable[[object], "str | None"]
+
+
+@dataclass(frozen=True)
+class ChoiceRules:
+    """What all choices of a request have in common."""
+
+    stop: tuple[str, ...] = ()
+    tools: Mapping[str, Check] | None = None
+    """Checks of the tools that may be called; None where there are none."""
+    required: bool = False
+    parallel: bool = True
+    named: bool = False
+    """One certain function was asked for: OpenAI then says ``stop`` where it else says ``tool_calls``."""
+    json: Check | None = None
+    """What the client's schema says about the answer."""
+
+
+@dataclass
+class Choice:
+    """The state of one choice. ``completion_tokens`` counts every token that the engine drew, cut away or not."""
+
+    index: int
+    rules: ChoiceRules
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    over: bool = False
+    _stops: StopMatcher | None = field(init=False, default=None)
+    _tools: ToolParser | None = field(init=False, default=None)
+    _written: list[str] = field(init=False, default_factory=list)
+    _waiting: list[tuple[int, TokenLogprob]] = field(init=False, default_factory=list)
+    _drawn_bytes: int = field(init=False, default=0)
+    _shown_bytes: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        rules = self.rules
+        if rules.stop:
+            self._stops = StopMatcher(rules.stop)
+        if rules.tools is not None:
+            self._tools = ToolParser(rules.tools, required=rules.required, parallel=rules.parallel)
+        self._plain = not (rules.stop or rules.tools is not None or rules.json)
+
+    def push(self, delta: SequenceDelta, events: list[Event]) -> bool:
+        """Take what a step added; append what the client sees of it.
+
+        Returns: whether the choice is complete; the engine may still be drawing then.
+
+        Raises:
+            EngineError: the answer breaks what was promised (schema, required call).
+            UserError: the request's own stop string cut its JSON in two.
+        """
+        self.completion_tokens += delta.tokens
+        self.cached_tokens = max(self.cached_tokens, delta.cached_tokens)
+        if self._plain and not delta.logprobs and not self._waiting:
+            if delta.text:
+                events.append(Delta(index=self.index, text=delta.text))
+        else:
+            self._shaped(delta, events)
+        if self.over:
+            events.append(Finished(index=self.index, reason=self._reason("stop")))
+        elif delta.finish is not None:
+            self._finish(delta.finish, events)
+        return self.over
+
+    def _shaped(self, delta: SequenceDelta, events: list[Event]) -> None:
+        for token in delta.logprobs:
+            self._waiting.append((self._drawn_bytes, token))
+            self._drawn_bytes += len(token.bytes)
+        if self._tools is None:
+            self._text(delta.text, events)
+            return
+        self._parts(self._tools.push(delta.text), events)
+        if self._tools.over:
+            self.over = True
+
+    def _parts(self, parts: Sequence[str | ToolCallDelta], events: list[Event]) -> None:
+        calls: list[ToolCallDelta] = []
+        for part in parts:
+            if isinstance(part, ToolCallDelta):
+                self._flush_stops(events)
+                calls.append(part)
+            elif not self.over:
+                if calls:
+                    events.append(Delta(index=self.index, tool_calls=tuple(calls)))
+                    calls = []
+                self._text(part, events)
+        if calls and not (self._stops and self._stops.hit):
+            events.append(Delta(index=self.index, tool_calls=tuple(calls)))
+
+    def _text(self, text: str, events: list[Event]) -> None:
+        if self._stops is not None:
+            text = self._stops.push(text)
+            self.over = self._stops.hit is not None
+            if self.over:
+                self._check_json(cut=self._stops.hit, rest=text)
+        self._show(text, events)
+
+    def _flush_stops(self, events: list[Event]) -> None:
+        if self._stops is not None:
+            self._show(self._stops.flush(), events)
+
+    def _show(self, text: str, events: list[Event]) -> None:
+        if self.rules.json is not None and text:
+            self._written.append(text)
+        logprobs: tuple[TokenLogprob, ...] = ()
+        if self._waiting:
+            self._shown_bytes += len(text.encode("utf-8", "surrogatepass"))
+            # A token is told with the first of its bytes: what a stop string cut away is never told.
+            ready = next((n for n, (at, _) in enumerate(self._waiting) if at >= self._shown_bytes), len(self._waiting))
+            logprobs = tuple(token for _, token in self._waiting[:ready])
+            del self._waiting[:ready]
+        if text or logprobs:
+            events.append(Delta(index=self.index, text=text, logprobs=logprobs))
+
+    def _finish(self, finish: FinishReason, events: list[Event]) -> None:
+        if self._tools is not None:
+            self._parts(self._tools.finish(), events)
+        if not self.over:
+            self._flush_stops(events)
+        if self._waiting and not self.over:
+            tokens = tuple(token for _, token in self._waiting)
+            self._waiting.clear()
+            events.append(Delta(index=self.index, logprobs=tokens))
+        if not self.over and finish == "stop":
+            self._check_json()
+            if self.rules.required and self._tools is not None and not self._tools.calls:
+                raise EngineError("the model ended its answer without the required tool call")
+        reason = "stop" if self.over else finish
+        self.over = True
+        events.append(Finished(index=self.index, reason=self._reason(reason)))
+
+    def _reason(self, reason: FinishReason) -> FinishReason:
+        called = self._tools is not None and self._tools.calls > 0
+        return "tool_calls" if called and reason == "stop" and not self.rules.named else reason
+
+    def _check_json(self, *, cut: str | None = None, rest: str = "") -> None:
+        if self.rules.json is None:
+            return
+        text = "".join(self._written) + rest
+        try:
+            problem = self.rules.json(parse(text))
+        except ValueError as error:
+            problem = str(error)[:200]
+        if problem is None:
+            return
+        if cut is not None:
+            raise UserError(
+                f"the stop string {cut[:40]!r} cut the JSON answer in two",
+                param="stop",
+                hint="leave 'stop' out where 'response_format' asks for JSON",
+            )
+        raise EngineError(f"the answer breaks the JSON schema: {problem}", hint="ask again")

@@ -1,0 +1,94 @@
+"""One sequence inside OpenVINO's pipeline: its settings, its handle, its text.
+
+Knows: OpenVINO's names for sampling settings. Does not know: threads, other sequences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Tokens
+from typing import Any
+
+from aigc.engines.base import SequenceDelta, SequenceRequest
+from aigc.engines.detokenise import Detokeniser, token_logprob
+from aigc.engines.openvino_grammar import structure
+
+_SEEDS = 2**32 - 1
+
+
+def generation_config(request: SequenceRequest, stop_ids: Tokens[int]) -> Any:
+    """A request in OpenVINO's words."""
+    import openvino_genai
+
+    draw = request.draw
+    config = openvino_genai.GenerationConfig()
+    config.max_new_tokens = request.max_tokens
+    config.apply_chat_template = False
+    config.ignore_eos = request.ignore_eos
+    if not request.ignore_eos:
+        config.stop_token_ids = set(stop_ids)
+    config.do_sample = draw.temperature > 0
+    if config.do_sample:
+        config.temperature = draw.temperature
+        config.top_p = draw.top_p
+        config.rng_seed = draw.seed % _SEEDS
+        if draw.top_k is not None:
+            config.top_k = draw.top_k
+        if draw.min_p is not None:
+            config.min_p = draw.min_p
+    config.presence_penalty = draw.presence_penalty
+    config.frequency_penalty = draw.frequency_penalty
+    config.logprobs = 0 if request.top_logprobs is None else 1
+    if request.constraint is not None:
+        config.structured_output_config = structure(request.constraint)
+    return config
+
+
+class Sequence:
+    """A sequence that the pipeline works on.
+
+    Args:
+        request: what was asked.
+        handle: the pipeline's.
+        pieces: the bytes of every token.
+    """
+
+    def __init__(self, request: SequenceRequest, handle: Any, pieces: Tokens[bytes]) -> None:
+        self.id = request.id
+        self.handle = handle
+        self._text = Detokeniser(pieces)
+        self._pieces = pieces
+        self._with_logprobs = request.top_logprobs is not None
+
+    @staticmethod
+    def tensor(tokens: Tokens[int]) -> Any:
+        """Tokens as the pipeline takes them: int64 of shape (1, number of tokens)."""
+        import numpy as np
+        import openvino
+
+        return openvino.Tensor(np.asarray([tokens], dtype=np.int64))
+
+    def read(self) -> SequenceDelta | None:
+        """What the steps since the last call added; None for nothing."""
+        tokens: list[int] = []
+        scores: list[float] = []
+        finish = None
+        while self.handle.can_read():
+            for output in self.handle.read().values():
+                tokens += output.generated_ids
+                scores += output.generated_log_probs
+                reason = output.finish_reason.name
+                finish = {"STOP": "stop", "LENGTH": "length"}.get(reason, finish)
+        if not tokens and finish is None:
+            return None
+        logprobs = zip(tokens, scores, strict=True) if self._with_logprobs else ()
+        return SequenceDelta(
+            id=self.id,
+            text=self._text.push(tokens),
+            tokens=len(tokens),
+            logprobs=tuple(token_logprob(self._pieces[token], score) for token, score in logprobs),
+            finish=finish,
+        )
+
+    def running(self) -> bool:
+        """Whether the pipeline still works on it; one that it gave up for want of cache is ``IGNORED``."""
+        return bool(self.handle.get_status().name == "RUNNING")

@@ -1,0 +1,235 @@
+"""From a request to what the engine is given: tokens, limits, sampling, constraints; refused here if it can't be done.
+
+Knows: requests, the model's defaults, the engine's limits. Does not know: threads, events, other requests.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from aigc.engines.base import Constraint, Draw, JsonConstraint, TextEngine, ToolConstraint
+from aigc.engines.choice import Check, ChoiceRules
+from aigc.engines.hermes import BEGIN, END
+from aigc.engines.json_check import validator
+from aigc.engines.json_schema import compile_schema, relax_schema
+from aigc.engines.template import ChatTemplate
+from aigc.errors import ContextOverflow, InvalidSchema, UnsupportedParameter, UserError
+from aigc.types import JSON, Sampling, TextRequest, Tool
+
+_SEED_MASK = 2**63 - 1
+
+_PARAMETERS = {
+    "penalties": "presence_penalty",
+    "logprobs": "logprobs",
+    "top_logprobs": "top_logprobs",
+    "schema": "response_format",
+}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request that can be answered."""
+
+    tokens: list[int]
+    max_tokens: int
+    draw: Draw
+    constraint: Constraint | None
+    rules: ChoiceRules
+    echo: str
+    """Text of the prompt where the client wants it back."""
+
+
+def draw(asked: Sampling, defaults: Sampling, engine: TextEngine) -> Draw:
+    """The sampling that is really used: the request's word, else the model's recommendation, else neutral.
+
+    Penalties have no "not given": 0 is what OpenAI documents, so the request's value always holds. A recommended
+    ``top_k`` or ``min_p`` is left out on an engine that has none; one that was asked for never gets here.
+    """
+
+    def first(a: float | None, b: float | None, neutral: float) -> float:
+        return a if a is not None else b if b is not None else neutral
+
+    top_k = asked.top_k if asked.top_k is not None else defaults.top_k if "top_k" in engine.features else None
+    min_p = asked.min_p if asked.min_p is not None else defaults.min_p if "min_p" in engine.features else None
+    return Draw(
+        temperature=first(asked.temperature, defaults.temperature, 1.0),
+        top_p=first(asked.top_p, defaults.top_p, 1.0),
+        top_k=top_k,
+        min_p=min_p,
+        seed=secrets.randbits(63) if asked.seed is None else asked.seed & _SEED_MASK,
+        presence_penalty=asked.presence_penalty,
+        frequency_penalty=asked.frequency_penalty,
+        logit_bias=asked.logit_bias,
+    )
+
+
+def prepare(request: TextRequest, engine: TextEngine, template: ChatTemplate, defaults: Sampling) -> Prepared:
+    """Render, tokenise, and check everything that can be checked before the first token.
+
+    Raises:
+        UnsupportedParameter: the engine, or the combination, can't honour a parameter.
+        ContextOverflow: prompt and answer don't fit; with all numbers.
+        InvalidSchema: a schema that can't be enforced.
+        UserError: anything else that is wrong with the request.
+    """
+    _check(request, engine)
+    for token in request.sampling.logit_bias:
+        _piece(engine, token, "logit_bias")
+    uses_tools = bool(request.tools) and request.tool_choice.mode != "none"
+    text = ""
+    if request.messages is not None:
+        tokens = engine.encode(template.render(request.messages, request.tools if uses_tools else ()))
+    elif isinstance(request.prompt, str):
+        text = request.prompt
+        tokens = engine.encode(text)
+    else:
+        tokens = list(request.prompt or ())
+        pieces = [_piece(engine, token, "prompt") for token in tokens]
+        text = b"".join(pieces).decode("utf-8", "replace") if request.echo else ""
+    # Nothing comes from nothing: an empty prompt continues from the token that begins a text.
+    tokens = tokens or engine.encode(engine.bos_token or engine.eos_token)
+    constraint: Constraint | None = None
+    rules = ChoiceRules(stop=request.stop)
+    if uses_tools:
+        constraint, rules = _tool_rules(request)
+    elif request.schema is not None:
+        try:
+            constraint = JsonConstraint(schema=compile_schema(request.schema))
+            rules = ChoiceRules(stop=request.stop, json=validator(request.schema))
+        except InvalidSchema as error:
+            raise InvalidSchema(error.message, param="response_format", hint=error.hint) from error
+    return Prepared(
+        tokens=tokens,
+        max_tokens=_room(len(tokens), request.max_tokens, engine.context_tokens),
+        draw=draw(request.sampling, defaults, engine),
+        constraint=constraint,
+        rules=rules,
+        echo=text if request.echo else "",
+    )
+
+
+def _check(request: TextRequest, engine: TextEngine) -> None:
+    for feature in sorted(request.needs() - engine.features):
+        raise UnsupportedParameter(
+            f"the engine {engine.fingerprint} can't honour {_PARAMETERS.get(feature, feature)!r}",
+            param=_PARAMETERS.get(feature, feature),
+        )
+    if (request.messages is None) == (request.prompt is None):
+        raise UserError("give either 'messages' or 'prompt'", param="messages")
+    if request.messages is not None and not request.messages:
+        raise UserError("'messages' is empty, at least one is needed", param="messages")
+    if request.n < 1:
+        raise UserError(f"'n' must be at least 1, got {request.n}", param="n")
+    if request.max_tokens is not None and request.max_tokens < 0:
+        raise UserError(f"'max_tokens' must not be negative, got {request.max_tokens}", param="max_tokens")
+    if not all(request.stop):
+        raise UserError("a stop string must not be empty", param="stop")
+    uses_tools = bool(request.tools) and request.tool_choice.mode != "none"
+    if request.echo and request.messages is not None:
+        raise UnsupportedParameter("'echo' is for completions, not for chats", param="echo")
+    if request.echo and request.top_logprobs is not None:
+        raise UnsupportedParameter(
+            "'echo' together with 'logprobs' is not supported: no engine here scores the prompt", param="echo"
+        )
+    if uses_tools and request.messages is None:
+        raise UnsupportedParameter("'tools' are for chats, not for completions", param="tools")
+    if uses_tools and request.schema is not None:
+        raise UnsupportedParameter(
+            "'response_format' together with 'tools' is not supported",
+            param="response_format",
+            hint="leave one of them out, or set tool_choice to none",
+        )
+    if uses_tools and request.top_logprobs is not None:
+        raise UnsupportedParameter("'logprobs' together with 'tools' is not supported", param="logprobs")
+    if not request.tools and request.tool_choice.mode == "required":
+        raise UserError("'tool_choice' asks for a call, but there are no 'tools'", param="tool_choice")
+
+
+def _piece(engine: TextEngine, token: int, param: str) -> bytes:
+    try:
+        return engine.piece(token)
+    except UserError as error:
+        raise UserError(error.message, param=param, hint=error.hint) from error
+
+
+def _room(prompt: int, asked: int | None, context: int) -> int:
+    """Tokens that the answer may have."""
+    if asked is None:
+        if prompt >= context:
+            raise ContextOverflow(
+                f"the prompt has {prompt} tokens, the context holds {context}, and the answer needs room too",
+                param="messages",
+                hint="shorten the conversation",
+            )
+        return context - prompt
+    if prompt + asked > context:
+        raise ContextOverflow(
+            f"{prompt} prompt tokens and {asked} of 'max_tokens' make {prompt + asked}, the context holds {context}",
+            param="messages" if prompt >= context else "max_tokens",
+            hint="shorten the conversation or lower 'max_tokens'",
+        )
+    return asked
+
+
+def _tool_rules(request: TextRequest) -> tuple[ToolConstraint, ChoiceRules]:
+    choice = request.tool_choice
+    known = {tool.name: tool for tool in request.tools}
+    if len(known) < len(request.tools):
+        raise UserError("two tools have the same name", param="tools")
+    for name in choice.names:
+        if name not in known:
+            raise UserError(f"'tool_choice' names {name!r}, the tools are {', '.join(known)}", param="tool_choice")
+    allowed = [known[name] for name in dict.fromkeys(choice.names or tuple(known))]
+    schemas, checks = [], {}
+    for tool in allowed:
+        schema, checks[tool.name] = _arguments(tool)
+        schemas.append((tool.name, schema))
+    required = choice.mode == "required"
+    constraint = ToolConstraint(
+        schemas=tuple(schemas), begin=BEGIN, end=END, required=required, parallel=request.parallel_tool_calls
+    )
+    return constraint, ChoiceRules(
+        stop=request.stop,
+        tools=checks,
+        required=required,
+        parallel=request.parallel_tool_calls,
+        named=required and len(choice.names) == 1,
+    )
+
+
+def _arguments(tool: Tool) -> tuple[JSON, Check]:
+    """The schema that the engine enforces for a tool, and the check of what it wrote.
+
+    Only ``strict`` promises the schema. Otherwise (OpenAI's default) it is a description to the model, and keywords
+    that can't be enforced are left to the model's understanding.
+    """
+    schema = tool.parameters or {"type": "object", "properties": {}}
+    try:
+        if tool.strict:
+            compiled = compile_schema(schema)
+            check = validator(schema)
+        else:
+            compiled, check = relax_schema(schema), _anything
+    except InvalidSchema as error:
+        raise InvalidSchema(
+            f"the parameters of tool {tool.name!r}: {error.message}", param="tools", hint=error.hint
+        ) from error
+    if _is_object(compiled):
+        return compiled, check
+    if tool.strict:
+        raise InvalidSchema(f"the parameters of tool {tool.name!r} must be an object", param="tools")
+    return {"type": "object"}, check
+
+
+def _is_object(compiled: JSON) -> bool:
+    node = compiled
+    for _ in range(64):
+        if "$ref" not in node:
+            break
+        node = compiled["$defs"][node["$ref"].rsplit("/", 1)[1]]
+    return node.get("type") == "object"
+
+
+def _anything(_: object) -> str | None:
+    return None

@@ -1,0 +1,241 @@
+"""Reads tool calls out of an answer while it is being written.
+
+Two situations, told apart by ``required``. Where calls are required, the engine's grammar lets nothing else through, so
+name and arguments are passed on as they arrive. Where the model is free, a call is passed on when it is complete and
+proven; anything less (a broken call, an unknown name, arguments that a strict schema refuses, an answer cut off) is
+given back as the plain text that it is. White space around a call that was accepted is layout, and is left out.
+
+Knows: text in, text and calls out. Does not know: engines, events, templates.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import string
+from collections.abc import Callable, Mapping
+
+from aigc.engines.hermes import BEGIN, END
+from aigc.engines.json_check import parse
+from aigc.errors import EngineError
+from aigc.types import ToolCallDelta
+
+Check = Callable[[object], "str | None"]
+"""Says what is wrong with arguments, or None."""
+
+_OPEN = BEGIN.strip()
+_CLOSE = END.strip()
+_HEAD = re.compile(r'\s*\{\s*"name"\s*:\s*"([a-zA-Z0-9_-]{1,64})"\s*,\s*"arguments"\s*:\s*(?=\{)')
+_LETTERS = string.ascii_letters + string.digits
+
+
+def new_id() -> str:
+    """An id in OpenAI's form: ``call_`` and 24 letters and digits."""
+    return "call_" + "".join(secrets.choice(_LETTERS) for _ in range(24))
+
+
+class ObjectScanner:
+    """Finds the end of a JSON object that arrives in pieces, by counting brackets outside of strings."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._string = False
+        self._escape = False
+
+    def end(self, piece: str) -> int:
+        """Length of the part that still belongs to the object when it ends within ``piece``; -1 while it goes on."""
+        for at, letter in enumerate(piece):
+            if self._escape:
+                self._escape = False
+            elif self._string:
+                if letter == "\\":
+                    self._escape = True
+                elif letter == '"':
+                    self._string = False
+            elif letter == '"':
+                self._string = True
+            elif letter in "{[":
+                self._depth += 1
+            elif letter in "}]":
+                self._depth -= 1
+                if self._depth == 0:
+                    return at + 1
+        return -1
+
+
+class ToolParser:
+    """Splits one answer into text and calls.
+
+    Args:
+        checks: what each tool that may be called says about arguments; its keys are the allowed names.
+        required: the answer consists of calls (the engine sees to it).
+        parallel: more than one call may be made; otherwise the answer is over after the first.
+    """
+
+    def __init__(self, checks: Mapping[str, Check], *, required: bool, parallel: bool) -> None:
+        self._checks = checks
+        self._required = required
+        self._parallel = parallel
+        self._buffer = ""
+        self._layout = ""  # white space that belongs to the text only if more text follows
+        self._scanner: ObjectScanner | None = None  # inside the arguments of a required call
+        self._arguments: list[str] = []
+        self._name = ""
+        self.calls = 0
+        """Calls made so far."""
+        self.over = False
+        """Whether nothing more is wanted: one call was made and no second is allowed."""
+
+    def push(self, piece: str) -> list[str | ToolCallDelta]:
+        """Take more of the answer; give back what is settled, in order.
+
+        Raises: EngineError: a required call isn't one, although the grammar promised it.
+        """
+        if self.over:
+            return []
+        self._buffer += piece
+        found: list[str | ToolCallDelta] = []
+        step = self._required_step if self._required else self._free_step
+        while not self.over and step(found):
+            pass
+        return found
+
+    def finish(self) -> list[str | ToolCallDelta]:
+        """The answer is over: what is left is text, or nothing more can come of it."""
+        if self.over or self._required:
+            return []
+        found: list[str | ToolCallDelta] = []
+        # A model may end its turn instead of writing the closing tag.
+        if self._buffer.startswith(_OPEN) and (calls := self._proven(self._buffer[len(_OPEN) :])):
+            self._accept(calls, found)
+            return found
+        rest = self._buffer
+        self._buffer = ""
+        if rest.strip() or not self.calls:
+            found.append(self._layout + rest)
+        return [part for part in found if part]
+
+    # ------------------------------------------------------------ free: text, and whole calls
+
+    def _free_step(self, found: list[str | ToolCallDelta]) -> bool:
+        buffer = self._buffer
+        if not buffer:
+            return False
+        if buffer.startswith(_OPEN):
+            return self._whole_call(found)
+        at = buffer.find(_OPEN)
+        if at < 0:
+            keep = next(
+                (n for n in range(min(len(_OPEN), len(buffer) + 1) - 1, 0, -1) if _OPEN.startswith(buffer[-n:])), 0
+            )
+            at = len(buffer) - keep
+        text, self._buffer = self._layout + buffer[:at], buffer[at:]
+        settled = text.rstrip()
+        self._layout = text[len(settled) :]
+        if settled:
+            found.append(settled)
+        return self._buffer.startswith(_OPEN)
+
+    def _whole_call(self, found: list[str | ToolCallDelta]) -> bool:
+        end = self._buffer.find(_CLOSE, len(_OPEN))
+        while end >= 0:
+            body = self._buffer[len(_OPEN) : end]
+            if calls := self._proven(body):
+                self._buffer = self._buffer[end + len(_CLOSE) :]
+                self._layout = ""
+                self._accept(calls, found)
+                return True
+            # The closing tag may stand inside a string of the arguments: a later one may be the real one.
+            if _complete(body):
+                break
+            end = self._buffer.find(_CLOSE, end + 1)
+        else:
+            return False
+        found.append(self._layout + self._buffer[: end + len(_CLOSE)])
+        self._buffer, self._layout = self._buffer[end + len(_CLOSE) :], ""
+        return True
+
+    def _proven(self, body: str) -> tuple[str, str] | None:
+        """(name, arguments) of a call that is complete and allowed."""
+        try:
+            value = parse(body)
+        except ValueError:
+            return None
+        if not isinstance(value, dict) or not isinstance(name := value.get("name"), str):
+            return None
+        arguments = value.get("arguments", {})
+        if name not in self._checks or not isinstance(arguments, dict) or self._checks[name](arguments) is not None:
+            return None
+        if match := _HEAD.match(body):
+            scanner = ObjectScanner()
+            return name, body[match.end() : match.end() + scanner.end(body[match.end() :])]
+        return name, json.dumps(arguments, ensure_ascii=False)
+
+    def _accept(self, call: tuple[str, str], found: list[str | ToolCallDelta]) -> None:
+        found.append(ToolCallDelta(index=self.calls, id=new_id(), name=call[0], arguments=call[1]))
+        self._count()
+
+    def _count(self) -> None:
+        self.calls += 1
+        self.over = not self._parallel
+
+    # ------------------------------------------------------------ required: pieces of calls
+
+    def _required_step(self, found: list[str | ToolCallDelta]) -> bool:
+        if self._scanner is not None:
+            return self._more_arguments(found)
+        text = self._buffer.lstrip()
+        if self.calls and text.startswith("}"):  # the end of the call before
+            text = text[1:].lstrip()
+            if not text.startswith(_CLOSE):
+                return self._wait_for(_CLOSE, text)
+            self._buffer = text[len(_CLOSE) :]
+            return True
+        if not text.startswith(_OPEN):
+            return self._wait_for(_OPEN, text)
+        match = _HEAD.match(text, len(_OPEN))
+        if match is None:
+            if len(text) > 1000:
+                raise EngineError(f"a required tool call has no readable head: {text[:80]!r}")
+            return False
+        if match[1] not in self._checks:
+            raise EngineError(f"the model called {match[1]!r}, allowed are {', '.join(self._checks)}")
+        self._name = match[1]
+        self._scanner = ObjectScanner()
+        self._arguments = []
+        self._buffer = text[match.end() :]
+        found.append(ToolCallDelta(index=self.calls, id=new_id(), name=match[1]))
+        return bool(self._buffer)
+
+    def _wait_for(self, tag: str, text: str) -> bool:
+        if not tag.startswith(text[: len(tag)]):
+            raise EngineError(f"a required tool call has {text[:80]!r} where {tag!r} belongs")
+        return False
+
+    def _more_arguments(self, found: list[str | ToolCallDelta]) -> bool:
+        if not self._buffer:
+            return False
+        assert self._scanner is not None
+        end = self._scanner.end(self._buffer)
+        piece = self._buffer if end < 0 else self._buffer[:end]
+        self._buffer = self._buffer[len(piece) :]
+        self._arguments.append(piece)
+        found.append(ToolCallDelta(index=self.calls, arguments=piece))
+        if end < 0:
+            return False
+        self._scanner = None
+        try:
+            problem = self._checks[self._name](parse("".join(self._arguments)))
+        except ValueError as error:
+            problem = str(error)
+        if problem is not None:
+            raise EngineError(f"the arguments of a call of {self._name!r} break their schema: {problem}")
+        self._count()
+        return bool(self._buffer)
+
+
+def _complete(body: str) -> bool:
+    """Whether the brackets of a would-be call are closed, or it never was an object."""
+    text = body.lstrip()
+    return bool(text) and (not text.startswith("{") or ObjectScanner().end(text) >= 0)

@@ -1,0 +1,93 @@
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aigc.engines.tools import ToolParser, new_id
+from aigc.errors import EngineError
+from aigc.types import ToolCallDelta
+
+CALL = '<tool_call>\n{"name": "f", "arguments": {"x": "{\\"<tool_call>}"}}\n</tool_call>'
+ANSWERS = [
+    "plain text\n",
+    CALL,
+    f"before\n\n{CALL}\n{CALL}\n",
+    f"{CALL} after",
+    "<tool_call>broken</tool_call> rest",
+    f"<tool_call>{{broken\n{CALL}",
+    '<tool_call>{"arguments": {"y": [1, 2]}, "name": "f"}</tool_call>',
+    "<tool_call",
+    "< <t <tool_call> <",
+    "",
+]
+
+
+def parser(**options):
+    return ToolParser({"f": lambda _: None}, **{"required": False, "parallel": True, **options})
+
+
+def read(one, pieces):
+    parts = [part for piece in pieces for part in one.push(piece)] + one.finish()
+    text = "".join(part for part in parts if isinstance(part, str))
+    calls = {}
+    for part in parts:
+        if isinstance(part, ToolCallDelta):
+            calls[part.index] = calls.get(part.index, "") + (part.name or "") + part.arguments
+    return text, calls
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+@given(cuts=st.sets(st.integers(1, 150)))
+def test_how_the_answer_is_cut_into_pieces_changes_nothing(answer, cuts):
+    edges = [0, *sorted(cut for cut in cuts if cut < len(answer)), len(answer)]
+    pieces = [answer[a:b] for a, b in pairwise(edges)]
+    assert read(parser(), pieces) == read(parser(), [answer])
+
+
+@pytest.mark.parametrize(
+    ("answer", "text", "calls"),
+    [
+        (ANSWERS[0], "plain text\n", {}),
+        (ANSWERS[2], "before", {0: 'f{"x": "{\\"<tool_call>}"}', 1: 'f{"x": "{\\"<tool_call>}"}'}),
+        (ANSWERS[3], " after", {0: 'f{"x": "{\\"<tool_call>}"}'}),
+        (ANSWERS[4], ANSWERS[4], {}),
+        (ANSWERS[6], "", {0: 'f{"y": [1, 2]}'}),
+        (ANSWERS[8], ANSWERS[8], {}),
+    ],
+)
+def test_text_and_calls_are_told_apart(answer, text, calls):
+    assert read(parser(), [answer]) == (text, calls)
+
+
+@given(st.text(alphabet='<>/tolca_{}":fx \n', max_size=60))
+def test_nothing_but_white_space_around_calls_is_ever_lost(answer):
+    text, calls = read(parser(), answer)
+    if not calls:
+        assert text == answer
+
+
+@given(cuts=st.sets(st.integers(1, 150)))
+def test_required_calls_are_the_same_however_they_are_cut(cuts):
+    answer = f"{CALL}\n{CALL}"
+    edges = [0, *sorted(cut for cut in cuts if cut < len(answer)), len(answer)]
+    pieces = [answer[a:b] for a, b in pairwise(edges)]
+    assert read(parser(required=True), pieces) == ("", dict.fromkeys((0, 1), 'f{"x": "{\\"<tool_call>}"}'))
+
+
+@pytest.mark.parametrize(
+    "answer", ["Sure!", CALL + "x", CALL.replace('"f"', '"g"'), '<tool_call>\n{"name"' + " " * 1100]
+)
+def test_a_required_answer_that_is_no_call_is_the_engines_fault(answer):
+    with pytest.raises(EngineError):
+        read(parser(required=True), [answer])
+
+
+def test_arguments_that_break_a_strict_schema_are_the_engines_fault_where_a_call_is_required():
+    strict = ToolParser({"f": lambda _: "/x: too long"}, required=True, parallel=True)
+    with pytest.raises(EngineError, match="/x: too long"):
+        read(strict, [CALL])
+
+
+def test_ids_differ():
+    assert len({new_id() for _ in range(100)}) == 100
