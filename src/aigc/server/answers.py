@@ -1,0 +1,243 @@
+"""Text answers, whole or as a stream, for every endpoint that makes them.
+
+Nothing is sent before the runtime has accepted every prompt, so that what it refuses has its own HTTP status. A client
+that leaves ends the work in every phase.
+
+Knows: when to send what. Does not know: the JSON of an endpoint; a `Format` does.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from aigc.errors import AigcError
+from aigc.server import errors, sse, trace
+from aigc.server.feed import Feed, while_connected
+from aigc.server.metrics import Metrics
+from aigc.server.ports import Runtime
+from aigc.types import Delta, Event, Finished, Started, TextEvent, TextRequest, TokenLogprob, ToolCallDelta, Usage
+
+
+class Choice(msgspec.Struct):
+    """One complete answer."""
+
+    text: str = ""
+    tool_calls: list[ToolCallDelta] = []
+    """Put together: one entry a call, with its whole arguments."""
+    logprobs: list[TokenLogprob] = []
+    reason: str = "stop"
+
+
+class Format(Protocol):
+    """The JSON of one endpoint's answer to one request."""
+
+    def opening(self) -> bytes:
+        """Events that a stream begins with."""
+        ...
+
+    def event(self, source: int, event: TextEvent) -> bytes:
+        """The stream's bytes for an event of prompt ``source``; empty where it has none."""
+        ...
+
+    def closing(self, usage: Usage) -> bytes:
+        """Events that a stream ends with, before ``[DONE]``."""
+        ...
+
+    def whole(self, choices: Sequence[Choice], usage: Usage) -> bytes:
+        """The body of an answer in one piece; choices are ordered by prompt, then by number."""
+        ...
+
+
+class TextAnswer(Response):
+    """The response to a request for text.
+
+    Args:
+        runtime: who answers.
+        metrics: where the time between tokens is noted.
+        model: id of the model.
+        requests: one for each prompt, all with the same ``n``.
+        form: how the answer looks.
+        stream: as server-sent events.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        metrics: Metrics,
+        model: str,
+        requests: Sequence[TextRequest],
+        form: Format,
+        *,
+        stream: bool,
+    ) -> None:
+        super().__init__()
+        self._runtime = runtime
+        self._between = metrics.between(model)
+        self._model = model
+        self._requests = requests
+        self._form = form
+        self._stream = stream
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer; called by Starlette."""
+        notes = trace.of(scope)
+        notes.model, notes.stream = self._model, self._stream
+        answer = self._answer_stream if self._stream else self._answer_whole
+        await while_connected(answer(notes, scope, receive, send), receive)
+
+    def _feed(self) -> Feed:
+        return Feed([self._runtime.stream(self._model, request) for request in self._requests])
+
+    async def _answer_whole(self, notes: trace.Trace, scope: Scope, receive: Receive, send: Send) -> None:
+        collected = _Collected(len(self._requests), self._requests[0].n)
+        async with self._feed() as feed:
+            while (events := await feed.take(sse.KEEP_ALIVE_SECONDS)) is not None:
+                for source, event in events:
+                    _note(notes, event)
+                    collected.add(source, event)
+        body = self._form.whole(collected.choices, collected.usage())
+        await Response(body, media_type="application/json")(scope, receive, send)
+
+    async def _answer_stream(self, notes: trace.Trace, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._feed() as feed:
+            pieces = _Pieces(self._form, len(self._requests), notes)
+            while pieces.waiting:
+                events = await feed.take(sse.KEEP_ALIVE_SECONDS)
+                assert events is not None, "an answer ended before it began"
+                pieces.add(events)
+            await send({"type": "http.response.start", "status": 200, "headers": list(sse.HEADERS)})
+            await send(_piece(self._form.opening() + pieces.take()))
+            try:
+                await self._go_on(feed, pieces, send)
+            except Exception as error:
+                # The status is out, the error becomes an event.
+                ours = error if isinstance(error, AigcError) else errors.from_unexpected(error, notes.id)
+                notes.error = ours.code
+                await send(_piece(sse.failure(ours)))
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _go_on(self, feed: Feed, pieces: _Pieces, send: Send) -> None:
+        last = time.perf_counter()
+        while (events := await feed.take(sse.KEEP_ALIVE_SECONDS)) is not None:
+            if not events:
+                await send(_piece(sse.KEEP_ALIVE))
+                continue
+            now = time.perf_counter()
+            self._between(now - last)
+            last = now
+            if body := pieces.add(events).take():
+                await send(_piece(body))
+        await send(_piece(self._form.closing(pieces.usage()) + sse.DONE))
+
+
+def _piece(body: bytes) -> dict[str, object]:
+    return {"type": "http.response.body", "body": body, "more_body": True}
+
+
+def _note(notes: trace.Trace, event: Event) -> None:
+    if isinstance(event, Delta):
+        if notes.first_token_seconds is None:
+            notes.first_token_seconds = notes.seconds()
+    elif isinstance(event, Usage):
+        notes.add(event)
+
+
+class _Pieces:
+    """Bytes of a stream that wait to be sent."""
+
+    def __init__(self, form: Format, sources: int, notes: trace.Trace) -> None:
+        self.waiting = sources
+        """Prompts that the runtime has not yet accepted."""
+        self._encode: Callable[[int, TextEvent], bytes] = form.event
+        self._notes = notes
+        self._pieces: list[bytes] = []
+        self._usages: list[Usage] = []
+
+    def add(self, events: Sequence[tuple[int, Event]]) -> _Pieces:
+        for source, event in events:
+            if isinstance(event, Started):
+                self.waiting -= 1
+            elif isinstance(event, Usage):
+                self._usages.append(event)
+            _note(self._notes, event)
+            assert isinstance(event, TextEvent)
+            self._pieces.append(self._encode(source, event))
+        return self
+
+    def take(self) -> bytes:
+        body = b"".join(self._pieces)
+        self._pieces.clear()
+        return body
+
+    def usage(self) -> Usage:
+        return total(self._usages)
+
+
+class _Collected:
+    """Events of an answer that goes out in one piece."""
+
+    def __init__(self, sources: int, n: int) -> None:
+        self.choices = [Choice() for _ in range(sources * n)]
+        self._texts: list[list[str]] = [[] for _ in self.choices]
+        self._n = n
+        self._usages: list[Usage] = []
+
+    def add(self, source: int, event: Event) -> None:
+        if isinstance(event, Usage):
+            self._usages.append(event)
+        elif isinstance(event, (Delta, Finished)):
+            number = source * self._n + event.index
+            choice = self.choices[number]
+            if isinstance(event, Finished):
+                choice.reason = event.reason
+                choice.text = "".join(self._texts[number])
+                return
+            self._texts[number].append(event.text)
+            choice.logprobs.extend(event.logprobs)
+            for call in event.tool_calls:
+                _merge(choice.tool_calls, call)
+
+    def usage(self) -> Usage:
+        return total(self._usages)
+
+
+def _merge(calls: list[ToolCallDelta], piece: ToolCallDelta) -> None:
+    if piece.index == len(calls):
+        calls.append(piece)
+        return
+    so_far = calls[piece.index]
+    calls[piece.index] = ToolCallDelta(
+        index=piece.index, id=so_far.id, name=so_far.name, arguments=so_far.arguments + piece.arguments
+    )
+
+
+def total(usages: Sequence[Usage]) -> Usage:
+    """What several prompts of one request cost together."""
+    return Usage(
+        prompt_tokens=sum(usage.prompt_tokens for usage in usages),
+        completion_tokens=sum(usage.completion_tokens for usage in usages),
+        cached_tokens=sum(usage.cached_tokens for usage in usages),
+        fingerprint=usages[0].fingerprint,
+    )
+
+
+def usage_json(usage: Usage) -> dict[str, object]:
+    """``usage`` of an answer, with the details that OpenAI's has; what can't occur here is 0."""
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens, "audio_tokens": 0},
+        "completion_tokens_details": {
+            "reasoning_tokens": 0,
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
+    }

@@ -1,0 +1,63 @@
+"""Who sends a request? Without an answer, only the paths of a short list are open.
+
+Knows: bearer keys, the page's cookie, the public paths. Does not know: what the request wants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+from starlette.requests import cookie_parser
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from aigc.db.keys import Identity, Keys
+from aigc.errors import AuthenticationFailed, Forbidden
+from aigc.server import trace
+from aigc.server.hosts import header, same_origin
+from aigc.server.sessions import COOKIE, Sessions
+
+PUBLIC = frozenset({"/health", "/ready", "/", "/auth/login"})
+"""Paths that need no key, besides the files of the page. Compared as they are: any other spelling is another path."""
+
+_HINT = "send the header `Authorization: Bearer KEY`; `aigc keys create` makes a key"
+
+
+class Auth:
+    """ASGI middleware: denies by default."""
+
+    def __init__(self, app: ASGIApp, keys: Keys, sessions: Sessions, public: Set[str]) -> None:
+        self._app = app
+        self._keys = keys
+        self._sessions = sessions
+        self._public = public
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection of ASGI."""
+        if scope["type"] == "http" and scope["path"] not in self._public:
+            identity = await self._identify(scope)
+            scope["state"]["identity"] = identity
+            trace.of(scope).owner = identity.owner
+        await self._app(scope, receive, send)
+
+    async def _identify(self, scope: Scope) -> Identity:
+        if any(name == b"authorization" for name, _ in scope["headers"]):
+            scheme, _, key = (header(scope, b"authorization") or "").partition(" ")
+            identity = await self._keys.check(key.strip()) if scheme.lower() == "bearer" else None
+            if identity is None:
+                raise AuthenticationFailed("this API key is not known, or was revoked", hint=_HINT)
+            return identity
+        return self._by_cookie(scope)
+
+    def _by_cookie(self, scope: Scope) -> Identity:
+        cookie = session_cookie(scope)
+        identity = self._sessions.find(cookie) if cookie else None
+        if identity is None or not self._keys.active(identity):
+            raise AuthenticationFailed("no API key was sent", hint=_HINT)
+        if not same_origin(scope):
+            raise Forbidden("a page of another site sent this request", hint="send an API key instead of the cookie")
+        return identity
+
+
+def session_cookie(scope: Scope) -> str | None:
+    """The value of the page's cookie."""
+    return cookie_parser(header(scope, b"cookie") or "").get(COOKIE)

@@ -1,0 +1,175 @@
+"""How a chat's answer looks, whole and as chunks.
+
+Knows: OpenAI's CreateChatCompletionResponse and CreateChatCompletionStreamResponse. Does not know: sockets, requests.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from aigc.server.answers import Choice, usage_json
+from aigc.types import Delta, Finished, TextEvent, TokenLogprob, ToolCallDelta, Usage
+
+_encode = msgspec.json.encode
+_OBFUSCATION_BYTES = 64
+"""With obfuscation every chunk's length is a multiple of this."""
+
+
+class ChatForm:
+    """The form of one answer.
+
+    Args:
+        model: id of the model that answers.
+        n: number of choices.
+        logprobs: whether log-probabilities were asked for.
+        include_usage: whether a stream ends with the usage.
+        obfuscate: whether chunks are padded, so that their length doesn't give away the tokens.
+        functions: whether the request used the older functions: calls then look like those.
+        metadata: comes back as it was sent.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        n: int,
+        *,
+        logprobs: bool = False,
+        include_usage: bool = False,
+        obfuscate: bool = False,
+        functions: bool = False,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        self._n = n
+        self._logprobs = logprobs
+        self._include_usage = include_usage
+        self._obfuscate = obfuscate
+        self._functions = functions
+        self._metadata = metadata
+        self._head = {"id": f"chatcmpl-{secrets.token_hex(12)}", "created": int(time.time()), "model": model}
+        constant = _encode(self._head | {"object": "chat.completion.chunk", "service_tier": "default"})[:-1]
+        self._begin = b"data: " + constant + b',"choices":'
+        self._end = b',"usage":null' if include_usage else b""
+        self._last: Finished | None = None
+        self._unfinished = n
+
+    def opening(self) -> bytes:
+        """A chunk with the role for each choice."""
+        delta = b'{"role":"assistant","content":"","refusal":null}'
+        return b"".join(self._chunk(self._choice(index, delta)) for index in range(self._n))
+
+    def event(self, source: int, event: TextEvent) -> bytes:
+        """The chunk for ``event``; the last choice's end waits for `closing`, which knows the fingerprint."""
+        if isinstance(event, Delta):
+            return self._delta(event)
+        if isinstance(event, Finished):
+            self._unfinished -= 1
+            if not self._unfinished:
+                self._last = event
+                return b""
+            return self._chunk(self._choice(event.index, b"{}", self._reason(event.reason)))
+        return b""
+
+    def closing(self, usage: Usage) -> bytes:
+        """The end of the last choice, then the usage where it was asked for."""
+        fingerprint = b',"system_fingerprint":' + _encode(usage.fingerprint)
+        body = b""
+        if self._last is not None:
+            choice = self._choice(self._last.index, b"{}", self._reason(self._last.reason))
+            body = self._chunk(choice, fingerprint)
+        if self._include_usage:
+            body += self._begin + b"[]" + fingerprint + b',"usage":' + _encode(usage_json(usage)) + b"}\n\n"
+        return body
+
+    def whole(self, choices: Sequence[Choice], usage: Usage) -> bytes:
+        """The answer in one piece."""
+        answer: dict[str, Any] = self._head | {
+            "object": "chat.completion",
+            "choices": [self._whole_choice(index, choice) for index, choice in enumerate(choices)],
+            "usage": usage_json(usage),
+            "system_fingerprint": usage.fingerprint,
+            "service_tier": "default",
+        }
+        if self._metadata is not None:
+            answer["metadata"] = self._metadata
+        return _encode(answer)
+
+    def _delta(self, event: Delta) -> bytes:
+        if event.tool_calls:
+            delta = self._calls_delta(event)
+        elif event.text or event.logprobs:
+            delta = b'{"content":' + _encode(event.text) + b"}"
+        else:
+            return b""
+        logprobs = _encode(_logprobs(event.logprobs)) if self._logprobs else b"null"
+        return self._chunk(self._choice(event.index, delta, logprobs=logprobs))
+
+    def _calls_delta(self, event: Delta) -> bytes:
+        if self._functions:
+            call = event.tool_calls[0]
+            function = {"name": call.name, "arguments": call.arguments} if call.name else {"arguments": call.arguments}
+            delta: dict[str, Any] = {"function_call": function}
+        else:
+            delta = {"tool_calls": [_call_piece(call) for call in event.tool_calls]}
+        return _encode(delta | ({"content": event.text} if event.text else {}))
+
+    def _choice(self, index: int, delta: bytes, reason: bytes = b"null", logprobs: bytes = b"null") -> bytes:
+        return b'[{"index":%d,"delta":%b,"logprobs":%b,"finish_reason":%b}]' % (index, delta, logprobs, reason)
+
+    def _chunk(self, choices: bytes, more: bytes = b"") -> bytes:
+        body = self._begin + choices + more + self._end
+        if self._obfuscate:
+            body += b',"obfuscation":"'
+            missing = -(len(body) + len(b'"}\n\n')) % _OBFUSCATION_BYTES
+            body += secrets.token_hex(missing // 2 + 1)[:missing].encode() + b'"'
+        return body + b"}\n\n"
+
+    def _reason(self, reason: str) -> bytes:
+        return b'"function_call"' if self._functions and reason == "tool_calls" else b'"' + reason.encode() + b'"'
+
+    def _whole_choice(self, index: int, choice: Choice) -> dict[str, Any]:
+        message: dict[str, Any] = {
+            "role": "assistant",
+            "content": choice.text if choice.text or not choice.tool_calls else None,
+            "refusal": None,
+        }
+        if choice.tool_calls and self._functions:
+            call = choice.tool_calls[0]
+            message["function_call"] = {"name": call.name, "arguments": call.arguments}
+        elif choice.tool_calls:
+            message["tool_calls"] = [_call(call) for call in choice.tool_calls]
+        return {
+            "index": index,
+            "message": message,
+            "logprobs": _logprobs(choice.logprobs) if self._logprobs else None,
+            "finish_reason": self._reason(choice.reason)[1:-1].decode(),
+        }
+
+
+def _call(call: ToolCallDelta) -> dict[str, Any]:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+
+
+def _call_piece(call: ToolCallDelta) -> dict[str, Any]:
+    if call.id is None:
+        return {"index": call.index, "function": {"arguments": call.arguments}}
+    return {"index": call.index} | _call(call)
+
+
+def _logprobs(tokens: Sequence[TokenLogprob]) -> dict[str, Any]:
+    content = [
+        {
+            "token": token.token,
+            "logprob": token.logprob,
+            "bytes": list(token.bytes),
+            "top_logprobs": [
+                {"token": rival.token, "logprob": rival.logprob, "bytes": list(rival.bytes)} for rival in token.top
+            ],
+        }
+        for token in tokens
+    ]
+    return {"content": content, "refusal": None}

@@ -1,0 +1,133 @@
+"""What ``POST /v1/chat/completions`` accepts. Field by field as in OpenAI's CreateChatCompletionRequest.
+
+``docs/reference/compatibility.md`` says the same in a table; a test compares both with OpenAI's document.
+
+Knows: fields, ranges, which can't be honoured and why. Does not know: answers.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from aigc.server.chat.messages import AnyMessage, to_message
+from aigc.server.chat.tools import AnyTool, Choice, FunctionChoice, LegacyFunction, to_choice, to_tools
+from aigc.server.errors import InvalidValue
+from aigc.server.fields import Body, Flag, Label, Metadata, Sampled, Text, TokenLimit, only, refused
+from aigc.types import JSON, TextRequest
+
+_NO_REASONING = "no installed model has a reasoning phase"
+
+
+class SchemaSpec(Body):
+    """A JSON schema that the answer must match."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    name: Annotated[str, Field(strict=True, pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
+    description: Text | None = None
+    json_schema: Annotated[dict[str, Any], Field(alias="schema")]
+    strict: Flag | None = None
+    """The schema is enforced in any case."""
+
+
+class TextFormat(Body):
+    """Anything."""
+
+    type: Literal["text"]
+
+
+class ObjectFormat(Body):
+    """Some JSON object."""
+
+    type: Literal["json_object"]
+
+
+class SchemaFormat(Body):
+    """JSON that a schema accepts."""
+
+    type: Literal["json_schema"]
+    json_schema: SchemaSpec
+
+
+ResponseFormat = Annotated[TextFormat | ObjectFormat | SchemaFormat, Field(discriminator="type")]
+
+
+class ChatRequest(Sampled):
+    """A chat to be continued."""
+
+    messages: Annotated[list[AnyMessage], Field(min_length=1, max_length=2048)]
+    max_tokens: TokenLimit | None = None
+    max_completion_tokens: TokenLimit | None = None
+    logprobs: Flag | None = None
+    top_logprobs: Annotated[int, Field(strict=True, ge=0, le=20)] | None = None
+    response_format: ResponseFormat | None = None
+    tools: Annotated[list[AnyTool], Field(max_length=128)] | None = None
+    tool_choice: Choice | None = None
+    parallel_tool_calls: Flag | None = None
+    functions: Annotated[list[LegacyFunction], Field(min_length=1, max_length=128)] | None = None
+    function_call: FunctionChoice | None = None
+    metadata: Metadata | None = None
+    safety_identifier: Annotated[str, Field(strict=True, max_length=64)] | None = None
+    prompt_cache_key: Label | None = None
+    prompt_cache_retention: Annotated[
+        str | None, only("in_memory", reason="the prompt cache lives in memory and ends with the model's process")
+    ] = None
+    prompt_cache_options: Annotated[None, refused("how long the prompt cache lives can't be promised")] = None
+    store: Annotated[bool | None, only(False, reason="answers are not kept")] = None
+    service_tier: Annotated[str | None, only("auto", "default", reason="there is one tier")] = None
+    reasoning_effort: Annotated[str | None, only("none", reason=_NO_REASONING)] = None
+    verbosity: Annotated[str | None, only("medium", reason="no installed model has a dial for it")] = None
+    modalities: Annotated[
+        list[str] | None, only(["text"], reason="no installed model answers with anything but text")
+    ] = None
+    audio: Annotated[None, refused("no installed model speaks in a chat")] = None
+    prediction: Annotated[None, refused("no engine here drafts from it; without it the answer is the same")] = None
+    web_search_options: Annotated[None, refused("this server searches nothing and works without a network")] = None
+    moderation: Annotated[None, refused("no moderation model is installed")] = None
+
+    def to_request(self) -> TextRequest:
+        """What the runtime is asked. Raises: InvalidValue: fields that contradict each other."""
+        self._check_pairs()
+        tools = to_tools(self.functions or [tool.function for tool in self.tools or ()])
+        if self.functions is not None:
+            choice = to_choice(self.function_call, tools, "function_call")
+        else:
+            choice = to_choice(self.tool_choice, tools, "tool_choice")
+        return TextRequest(
+            messages=tuple(to_message(message) for message in self.messages),
+            tools=tools,
+            tool_choice=choice,
+            parallel_tool_calls=self.functions is None and self.parallel_tool_calls is not False,
+            schema=self._schema(),
+            n=self.n or 1,
+            max_tokens=self.max_completion_tokens or self.max_tokens,
+            stop=tuple(self.stop or ()),
+            sampling=self.sampling(),
+            top_logprobs=(self.top_logprobs or 0) if self.logprobs else None,
+            ignore_eos=bool(self.ignore_eos),
+        )
+
+    def _schema(self) -> JSON | None:
+        if isinstance(self.response_format, SchemaFormat):
+            return self.response_format.json_schema.json_schema
+        return {"type": "object"} if isinstance(self.response_format, ObjectFormat) else None
+
+    def _check_pairs(self) -> None:
+        if self.top_logprobs is not None and not self.logprobs:
+            raise InvalidValue("top_logprobs needs logprobs: true", param="top_logprobs")
+        if self.stream_options is not None and not self.stream:
+            raise InvalidValue("stream_options needs stream: true", param="stream_options")
+        if None not in (self.max_tokens, self.max_completion_tokens) and self.max_tokens != self.max_completion_tokens:
+            raise InvalidValue(
+                f"max_tokens is {self.max_tokens} and max_completion_tokens is {self.max_completion_tokens}; "
+                "accepted: one of them",
+                param="max_tokens",
+            )
+        if self.functions is not None and (self.tools or self.tool_choice is not None):
+            raise InvalidValue("functions is the older form of tools; accepted: one of them", param="functions")
+        if self.function_call not in (None, "none", "auto") and self.functions is None:
+            raise InvalidValue("function_call needs functions", param="function_call")
+        if self.ignore_eos and (self.tools or self.functions or self._schema()):
+            raise InvalidValue("ignore_eos can't be combined with tools or a JSON format", param="ignore_eos")

@@ -1,0 +1,1 @@
+"""``/auth``: the page logs in and out."""

@@ -1,0 +1,70 @@
+"""Log lines: one JSON object each, on stderr.
+
+Knows: the notes on a request. Does not know: prompts, keys, answers, paths as the client wrote them.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timezone
+from typing import Any
+
+import msgspec
+
+from aigc.server.trace import Trace
+
+requests = logging.getLogger("aigc.requests")
+
+
+def finished(trace: Trace, status: int) -> None:
+    """Write the line of a request that has ended. Status 499: the client left before an answer began."""
+    if not requests.isEnabledFor(logging.INFO):
+        return
+    fields: dict[str, Any] = {
+        "request_id": trace.id,
+        "method": trace.method[:16],
+        "route": trace.route,
+        "status": status,
+        "ms": round(trace.seconds() * 1000, 1),
+    }
+    if trace.model is not None:
+        fields |= {"model": trace.model, "stream": trace.stream}
+        fields |= {"prompt_tokens": trace.prompt_tokens, "completion_tokens": trace.completion_tokens}
+        if trace.first_token_seconds is not None:
+            fields["first_token_ms"] = round(trace.first_token_seconds * 1000, 1)
+    if trace.error is not None:
+        fields["error"] = trace.error
+    requests.info("request", extra={"fields": fields})
+
+
+class JsonLines(logging.Formatter):
+    """``{"time": ..., "level": ..., "logger": ..., "message": ..., ...}``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line for ``record``; a traceback is a field of it."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(line).decode()
+
+
+def configure(level: str) -> None:
+    """Send the log of this package and of uvicorn to stderr as JSON lines; for programs, not for libraries.
+
+    Args:
+        level: debug, info, warning or error.
+    """
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines())
+    for name in ("aigc", "uvicorn"):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.propagate = False
+    logging.getLogger("aigc").setLevel(level.upper())
+    logging.getLogger("uvicorn").setLevel("WARNING" if level == "info" else level.upper())

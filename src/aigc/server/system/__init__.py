@@ -1,0 +1,1 @@
+"""``/health``, ``/ready``, ``/metrics``, ``/v1/status``: the server about itself."""

@@ -1,0 +1,1 @@
+"""``/v1/tokenize``: an addition to OpenAI's API."""

@@ -1,0 +1,114 @@
+"""uvicorn's HTTP protocol with limits on what comes before the body: bytes and seconds of request line and header.
+
+Without them a client could fill the memory with a header that never ends, or hold connections by sending nothing.
+
+Knows: uvicorn's protocol class. Does not know: the application.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httptools
+import msgspec
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from aigc.errors import AigcError, UserError
+from aigc.server.errors import HeaderTooLarge, RequestTimeout, envelope
+from aigc.server.limits import MAX_HEADER_BYTES
+
+HEADER_SECONDS = 15.0
+"""Longest time from the first byte of a connection, or of a further request on it, to the end of the header."""
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    _pending_bytes = 0
+    """Bytes that came since the header of the running message began; counted until it is complete."""
+    _in_header = True
+    _header_timer: asyncio.TimerHandle | None = None
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        # uvicorn decides by whether a handler is installed anywhere; its lines would show targets with tokens.
+        self.access_log = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the clock: a connection without a request is closed."""
+        super().connection_made(transport)
+        self._start_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Count the bytes of headers, then parse."""
+        if self._in_header:
+            self._pending_bytes += len(data)
+            if self._header_timer is None:  # the first byte of a further request on this connection
+                self._start_timer()
+        super().data_received(data)
+        if self._in_header and self._pending_bytes > MAX_HEADER_BYTES and not self.transport.is_closing():
+            self._refuse(HeaderTooLarge(f"the header has more than {MAX_HEADER_BYTES} bytes"))
+
+    def on_message_begin(self) -> None:
+        """A header begins."""
+        self._in_header = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """A header is complete."""
+        self._in_header = False
+        self._pending_bytes = 0
+        self._stop_timer()
+        try:
+            super().on_headers_complete()
+        except (httptools.HttpParserError, UnicodeDecodeError) as error:
+            # A target that is no URL, like "//" or bytes beyond ASCII.
+            raise httptools.HttpParserCallbackError("invalid target") from error
+
+    def on_message_complete(self) -> None:
+        """A request is complete; the next one may follow in the same data."""
+        super().on_message_complete()
+        self._in_header = True
+        self._pending_bytes = 0
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP is told so in the envelope of all errors."""
+        self._refuse(UserError("this is not a valid HTTP/1.1 request"))
+
+    def _start_timer(self) -> None:
+        self._stop_timer()
+        self._header_timer = self.loop.call_later(HEADER_SECONDS, self._too_slow)
+
+    def _stop_timer(self) -> None:
+        if self._header_timer is not None:
+            self._header_timer.cancel()
+            self._header_timer = None
+
+    def _too_slow(self) -> None:
+        self._header_timer = None
+        if self.transport.is_closing():
+            return
+        if not self._pending_bytes:  # a connection that was opened ahead and never used
+            self.transport.close()
+            return
+        self._refuse(RequestTimeout(f"the header did not arrive within {HEADER_SECONDS:g} seconds"))
+
+    def _refuse(self, error: AigcError) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.transport.close()  # an answer is under way: nothing can be put between
+            return
+        body = msgspec.json.encode(envelope(error))
+        lines: list[Any] = [
+            STATUS_LINE[error.status],
+            b"content-type: application/json\r\nx-content-type-options: nosniff\r\nconnection: close\r\n",
+            b"content-length: %d\r\n\r\n" % len(body),
+            body,
+        ]
+        self.transport.write(b"".join(lines))
+        self.transport.close()

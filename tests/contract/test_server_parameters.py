@@ -1,0 +1,304 @@
+"""Every parameter of OpenAI's document is honoured or refused by name, and the reference says which."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from live_server import Live, live
+
+ROOT = Path(__file__).parents[2]
+SCHEMAS = json.loads((ROOT / "tests/data/openai-subset.json").read_text())["components"]["schemas"]
+REFERENCE = (ROOT / "docs/reference/compatibility.md").read_text("utf-8")
+
+FUNCTION = {"name": "f", "description": "d", "parameters": {"type": "object", "properties": {}}}
+TOOL = {"type": "function", "function": FUNCTION | {"strict": True}}
+CUSTOM = {"type": "custom", "custom": {"name": "f"}}
+IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+SOUND = {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}}
+FILE = {"type": "file", "file": {"file_id": "file-1"}}
+
+
+def user(content: Any) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": content}]
+
+
+# For each parameter: (values that are honoured, with what they need beside them), (values that are refused).
+Cases = dict[str, tuple[list[dict[str, Any]], list[Any]]]
+
+SAMPLED: Cases = {
+    "model": ([{"model": "default"}], []),
+    "temperature": ([{"temperature": 0}, {"temperature": 2}], []),
+    "top_p": ([{"top_p": 0.5}], []),
+    "n": ([{"n": 1}, {"n": 16}], []),
+    "max_tokens": ([{"max_tokens": 1}], []),
+    "stop": ([{"stop": "a"}, {"stop": ["a", "b"]}], []),
+    "seed": ([{"seed": 7}], []),
+    "frequency_penalty": ([{"frequency_penalty": -2}], []),
+    "presence_penalty": ([{"presence_penalty": 2.0}], []),
+    "logit_bias": ([{"logit_bias": {"5": -100}}], []),
+    "stream": ([{"stream": True}, {"stream": False}], []),
+    "stream_options": ([{"stream": True, "stream_options": {"include_usage": True, "include_obfuscation": True}}], []),
+    "user": ([{"user": "u"}], []),
+}
+CHAT: Cases = SAMPLED | {
+    "messages": (
+        [{"messages": user([{"type": "text", "text": "hi"}])}],
+        [user([IMAGE]), user([SOUND]), user([FILE])],
+    ),
+    "max_completion_tokens": ([{"max_completion_tokens": 1}], []),
+    "logprobs": ([{"logprobs": True}], []),
+    "top_logprobs": ([{"logprobs": True, "top_logprobs": 20}], []),
+    "response_format": (
+        [
+            {"response_format": {"type": "text"}},
+            {"response_format": {"type": "json_object"}},
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}}},
+        ],
+        [],
+    ),
+    "tools": ([{"tools": [TOOL]}, {"tools": []}], [[CUSTOM]]),
+    "tool_choice": (
+        [
+            {"tool_choice": "none"},
+            {"tools": [TOOL], "tool_choice": "required"},
+            {"tools": [TOOL], "tool_choice": {"type": "function", "function": {"name": "f"}}},
+            {
+                "tools": [TOOL],
+                "tool_choice": {
+                    "type": "allowed_tools",
+                    "allowed_tools": {"mode": "auto", "tools": [{"type": "function", "function": {"name": "f"}}]},
+                },
+            },
+        ],
+        [CUSTOM],
+    ),
+    "parallel_tool_calls": ([{"tools": [TOOL], "parallel_tool_calls": False}], []),
+    "functions": ([{"functions": [FUNCTION]}], []),
+    "function_call": ([{"functions": [FUNCTION], "function_call": {"name": "f"}}], []),
+    "metadata": ([{"metadata": {"a": "b"}}], []),
+    "store": ([{"store": False}], [True]),
+    "service_tier": ([{"service_tier": "auto"}, {"service_tier": "default"}], ["flex", "priority"]),
+    "reasoning_effort": ([{"reasoning_effort": "none"}], ["minimal", "medium", "high"]),
+    "verbosity": ([{"verbosity": "medium"}], ["low", "high"]),
+    "modalities": ([{"modalities": ["text"]}], [["text", "audio"], ["audio"]]),
+    "audio": ([], [{"voice": "alloy", "format": "wav"}]),
+    "prediction": ([], [{"type": "content", "content": "a"}]),
+    "web_search_options": ([], [{}]),
+    "moderation": ([], [{"model": "m"}]),
+    "prompt_cache_key": ([{"prompt_cache_key": "k"}], []),
+    "prompt_cache_retention": ([{"prompt_cache_retention": "in_memory"}], ["24h"]),
+    "prompt_cache_options": ([], [{"ttl": "30m"}]),
+    "safety_identifier": ([{"safety_identifier": "s"}], []),
+}
+COMPLETION: Cases = SAMPLED | {
+    "prompt": ([{"prompt": "a"}, {"prompt": ["a"]}, {"prompt": [1]}, {"prompt": [[1], [2]]}], []),
+    "logprobs": ([{"logprobs": 0}, {"logprobs": 5}], []),
+    "echo": ([{"echo": True}], []),
+    "best_of": ([{"n": 2, "best_of": 2}], [3]),
+    "suffix": ([], ["end"]),
+}
+EMBEDDING: Cases = {
+    "model": ([{"model": "text-embedding-3-small"}], []),
+    "input": ([{"input": "a"}, {"input": ["a"]}, {"input": [1]}, {"input": [[1], [2]]}], []),
+    "encoding_format": ([{"encoding_format": "float"}, {"encoding_format": "base64"}], []),
+    "dimensions": ([{"dimensions": 2}], []),
+    "user": ([{"user": "u"}], []),
+}
+ENDPOINTS: dict[str, tuple[str, dict[str, Any], Cases]] = {
+    "CreateChatCompletionRequest": ("/v1/chat/completions", {"model": "default", "messages": user("hi")}, CHAT),
+    "CreateCompletionRequest": ("/v1/completions", {"model": "default", "prompt": "hi"}, COMPLETION),
+    "CreateEmbeddingRequest": ("/v1/embeddings", {"model": "vectors", "input": "hi"}, EMBEDDING),
+}
+
+
+def properties(schema: dict[str, Any]) -> set[str]:
+    """All properties of an object, those of the schemas it is made of included."""
+    if "$ref" in schema:
+        return properties(SCHEMAS[schema["$ref"].rsplit("/", 1)[1]])
+    return set(schema.get("properties", {})).union(*(properties(part) for part in schema.get("allOf", ())))
+
+
+def verdicts(path: str) -> dict[str, str]:
+    """Parameter to verdict, from the table in the reference whose heading begins with ``path``."""
+    section = REFERENCE.split(f"## `POST {path}`", 1)[1].split("\n## ", 1)[0]
+    return dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", section, flags=re.MULTILINE))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    with live(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_no_parameter_of_the_document_is_forgotten(name: str) -> None:
+    path, _, cases = ENDPOINTS[name]
+    assert set(cases) == properties(SCHEMAS[name])
+    assert set(verdicts(path)) == properties(SCHEMAS[name])
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_the_reference_tells_the_verdicts_that_the_cases_show(name: str) -> None:
+    path, _, cases = ENDPOINTS[name]
+    shown = {
+        parameter: "partly" if honoured and refused else "refused" if refused else "honoured"
+        for parameter, (honoured, refused) in cases.items()
+    }
+    told = {key: "honoured" if value == "accepted" else value for key, value in verdicts(path).items()}
+    shown["logprobs"] = told.get("logprobs", shown.get("logprobs", ""))  # with echo only: a test of its own
+    told.setdefault("logprobs", shown["logprobs"])
+    assert told == shown
+
+
+ALL = [(name, parameter, *both) for name, (_, _, cases) in ENDPOINTS.items() for parameter, both in cases.items()]
+HONOURED = [(name, parameter, extra) for name, parameter, honoured, _ in ALL for extra in honoured]
+REFUSED = [(name, parameter, value) for name, parameter, _, refused in ALL for value in refused]
+
+
+@pytest.mark.parametrize(("name", "parameter", "extra"), HONOURED)
+def test_what_is_honoured_is_answered(server: Live, name: str, parameter: str, extra: dict[str, Any]) -> None:
+    path, body, _ = ENDPOINTS[name]
+    with server.client() as client:
+        response = client.post(path, json=body | extra)
+    assert response.status_code == 200, response.text
+
+
+@pytest.mark.parametrize(("name", "parameter", "value"), REFUSED)
+def test_what_is_refused_is_refused_by_name(server: Live, name: str, parameter: str, value: Any) -> None:
+    path, body, _ = ENDPOINTS[name]
+    with server.client() as client:
+        response = client.post(path, json=body | {parameter: value})
+    error = response.json()["error"]
+    assert response.status_code == 400
+    assert error["code"] == "unsupported_parameter"
+    assert error["param"].split(".")[0] == parameter
+    assert parameter in error["message"]
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_null_means_absent(server: Live, name: str) -> None:
+    path, body, cases = ENDPOINTS[name]
+    with server.client() as client:
+        for parameter in sorted(set(cases) - set(body)):
+            response = client.post(path, json=body | {parameter: None})
+            assert response.status_code == 200, (parameter, response.text)
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_an_unknown_field_is_refused_by_name(server: Live, name: str) -> None:
+    path, body, _ = ENDPOINTS[name]
+    with server.client() as client:
+        error = client.post(path, json=body | {"temprature": 1}).json()["error"]
+    assert (error["code"], error["param"]) == ("unknown_parameter", "temprature")
+
+
+def test_log_probabilities_of_an_echoed_prompt_are_refused(server: Live) -> None:
+    with server.client() as client:
+        body = {"model": "default", "prompt": "a", "echo": True, "logprobs": 1}
+        error = client.post("/v1/completions", json=body).json()["error"]
+    assert (error["code"], error["param"]) == ("unsupported_parameter", "logprobs")
+
+
+OUT_OF_RANGE = [
+    ("temperature", 2.01, "temperature"),
+    ("temperature", -0.1, "temperature"),
+    ("temperature", "1", "temperature"),
+    ("temperature", True, "temperature"),
+    ("top_p", 1.5, "top_p"),
+    ("presence_penalty", 3, "presence_penalty"),
+    ("frequency_penalty", -2.5, "frequency_penalty"),
+    ("n", 0, "n"),
+    ("n", 17, "n"),
+    ("n", True, "n"),
+    ("n", 1.5, "n"),
+    ("n", 2**63, "n"),
+    ("max_tokens", 0, "max_tokens"),
+    ("max_tokens", -1, "max_tokens"),
+    ("max_tokens", 2**63, "max_tokens"),
+    ("max_completion_tokens", "5", "max_completion_tokens"),
+    ("seed", 2**63, "seed"),
+    ("seed", 0.5, "seed"),
+    ("top_logprobs", 21, "top_logprobs"),
+    ("top_logprobs", 1, "top_logprobs"),  # without logprobs
+    ("logit_bias", {"5": 101}, "logit_bias"),
+    ("logit_bias", {"foo": 1}, "logit_bias"),
+    ("logit_bias", {str(i): 1 for i in range(301)}, "logit_bias"),
+    ("stop", [], "stop"),
+    ("stop", ["a", "b", "c", "d", "e"], "stop"),
+    ("stop", [""], "stop.0"),
+    ("stop", "x" * 257, "stop"),
+    ("messages", [], "messages"),
+    ("messages", [{"role": "user", "content": "a"}] * 2049, "messages"),
+    ("messages", [{"role": "user", "content": 5}], "messages.0.content"),
+    ("messages", [{"role": "user", "content": []}], "messages.0.content"),
+    ("messages", [{"role": "user", "content": [{"type": "text"}]}], "messages.0.content.0.text"),
+    ("messages", [{"role": "user"}], "messages.0.content"),
+    ("messages", [{"role": "robot", "content": "a"}], "messages.0.role"),
+    ("messages", [{"content": "a"}], "messages.0.role"),
+    ("messages", [{"role": "assistant"}], "messages.0"),
+    ("messages", [{"role": "tool", "content": "a"}], "messages.0.tool_call_id"),
+    ("messages", [{"role": "user", "content": "a", "mood": 1}], "messages.0.mood"),
+    ("messages", "hi", "messages"),
+    ("model", "", "model"),
+    ("model", 5, "model"),
+    ("tools", [TOOL] * 129, "tools"),
+    ("tools", [TOOL, TOOL], "tools"),
+    ("tools", [{"type": "function", "function": {"name": "with space"}}], "tools.0.function.name"),
+    ("tool_choice", "required", "tool_choice"),
+    ("tool_choice", {"type": "function", "function": {"name": "ghost"}}, "tool_choice"),
+    ("response_format", {"type": "json_schema", "json_schema": {"name": "n"}}, "response_format.json_schema.schema"),
+    ("response_format", {"type": "yaml"}, "response_format.type"),
+    ("metadata", {str(i): "v" for i in range(17)}, "metadata"),
+    ("metadata", {"a": 1}, "metadata"),
+    ("stream_options", {"include_usage": True}, "stream_options"),  # without stream
+    ("stream", "yes", "stream"),
+    ("top_k", 0, "top_k"),
+    ("min_p", 1.1, "min_p"),
+    ("safety_identifier", "x" * 65, "safety_identifier"),
+]
+
+
+@pytest.mark.parametrize(("parameter", "value", "param"), OUT_OF_RANGE)
+def test_a_value_out_of_range_is_refused_by_path(server: Live, parameter: str, value: Any, param: str) -> None:
+    with server.client() as client:
+        body = {"model": "default", "messages": user("hi")} | {parameter: value}
+        response = client.post("/v1/chat/completions", json=body)
+    assert response.status_code == 400, response.text
+    assert response.json()["error"]["param"] == param
+    assert len(response.json()["error"]["message"]) < 300
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"prompt": "a"}, "model"),
+        ({"model": "default"}, "prompt"),
+        ({"model": "default", "prompt": []}, "prompt"),
+        ({"model": "default", "prompt": ["a"] * 17}, "prompt"),
+        ({"model": "default", "prompt": [-1]}, "prompt.0"),
+        ({"model": "default", "prompt": ["a", 1]}, "prompt.1"),
+        ({"model": "default", "prompt": ["a"] * 9, "n": 2}, "n"),
+        ({"model": "default", "prompt": "a", "best_of": 1, "n": 2}, "best_of"),
+        ({"model": "default", "prompt": "a", "logprobs": 6}, "logprobs"),
+    ],
+)
+def test_completions_refuse_by_path_too(server: Live, body: dict[str, Any], param: str) -> None:
+    with server.client() as client:
+        response = client.post("/v1/completions", json=body)
+    assert (response.status_code, response.json()["error"]["param"]) == (400, param)
+
+
+@pytest.mark.parametrize(
+    ("value", "param"),
+    [("", "input"), ([], "input"), (["a", ""], "input.1"), (["a"] * 2049, "input"), ([[]], "input.0"), (5, "input")],
+)
+def test_embeddings_refuse_by_path_too(server: Live, value: Any, param: str) -> None:
+    with server.client() as client:
+        response = client.post("/v1/embeddings", json={"model": "vectors", "input": value})
+    assert (response.status_code, response.json()["error"]["param"]) == (400, param)

@@ -1,0 +1,120 @@
+"""What the server answers is what OpenAI's document says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from live_server import Live, live
+
+DOCUMENT = json.loads((Path(__file__).parents[1] / "data/openai-subset.json").read_text())
+HELLO = [{"role": "user", "content": "hi"}]
+TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
+
+
+def nullable(node: Any) -> Any:
+    """OpenAPI 3.0's ``nullable``, which the document still uses, in terms of JSON Schema."""
+    if isinstance(node, list):
+        return [nullable(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    node = {key: nullable(value) for key, value in node.items()}
+    if node.pop("nullable", False) is True:
+        return {"anyOf": [node, {"type": "null"}]}
+    return node
+
+
+COMPONENTS = nullable(DOCUMENT["components"])
+
+
+def check(value: Any, schema: str) -> None:
+    """Raise unless ``value`` is a ``schema``."""
+    jsonschema.Draft202012Validator({"$ref": f"#/components/schemas/{schema}", "components": COMPONENTS}).validate(
+        value
+    )
+
+
+def events(text: str) -> list[Any]:
+    lines = [line.removeprefix("data: ") for line in text.split("\n\n") if line]
+    assert lines.pop() == "[DONE]"
+    return [json.loads(line) for line in lines]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    with live(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+CHATS: list[dict[str, Any]] = [
+    {},
+    {"n": 2, "logprobs": True, "top_logprobs": 3},
+    {"tools": [TOOL], "tool_choice": "required"},
+    {"functions": [TOOL["function"]], "function_call": {"name": "f"}},
+    {"metadata": {"a": "b"}},
+]
+
+
+@pytest.mark.parametrize("more", CHATS)
+def test_chats(server: Live, more: dict[str, Any]) -> None:
+    answer = server.http.post("/v1/chat/completions", json={"model": "default", "messages": HELLO} | more).json()
+    check(answer, "CreateChatCompletionResponse")
+    assert set(answer["choices"][0]) == {"index", "message", "logprobs", "finish_reason"}
+
+
+@pytest.mark.parametrize("more", CHATS)
+@pytest.mark.parametrize("options", [None, {"include_usage": True}, {"include_obfuscation": True}])
+def test_chunks_of_chats(server: Live, more: dict[str, Any], options: dict[str, Any] | None) -> None:
+    body = {"model": "default", "messages": HELLO, "stream": True, "stream_options": options} | more
+    response = server.http.post("/v1/chat/completions", json=body)
+    assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert response.headers["x-accel-buffering"] == "no"
+    for chunk in events(response.text):
+        check(chunk, "CreateChatCompletionStreamResponse")
+    if options == {"include_obfuscation": True}:
+        sizes = {len(event.encode()) + 2 for event in response.text.split("\n\n")[:-2]}
+        assert {size % 64 for size in sizes} == {0}
+
+
+@pytest.mark.parametrize("more", [{}, {"logprobs": 2}, {"prompt": ["a", "b"], "n": 2}])
+def test_completions(server: Live, more: dict[str, Any]) -> None:
+    body = {"model": "default", "prompt": "a"} | more
+    check(server.http.post("/v1/completions", json=body).json(), "CreateCompletionResponse")
+
+
+def test_embeddings_and_models(server: Live) -> None:
+    check(server.http.post("/v1/embeddings", json={"model": "vectors", "input": "a"}).json(), "CreateEmbeddingResponse")
+    check(server.http.get("/v1/models").json(), "ListModelsResponse")
+    check(server.http.get("/v1/models/gpt-4o").json(), "Model")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "/v1/models/nope", None, 404),
+        ("GET", "/v1/nowhere", None, 404),
+        ("DELETE", "/v1/models/scripted", None, 405),
+        ("GET", "/v1/chat/completions", None, 405),
+        ("POST", "/v1/chat/completions", None, 400),
+        ("POST", "/v1/chat/completions", [], 400),
+        ("POST", "/v1/chat/completions", {"model": "default", "messages": HELLO, "audio": {}}, 400),
+    ],
+)
+def test_errors(server: Live, method: str, path: str, body: Any, status: int) -> None:
+    response = server.http.request(method, path, json=body)
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/json"
+    check(response.json(), "ErrorResponse")
+
+
+def test_the_documents_of_this_server_need_a_key_and_no_other_host(server: Live) -> None:
+    document = server.http.get("/openapi.json").json()
+    assert document["paths"]["/v1/chat/completions"]["post"]["security"] == [{"key": []}]
+    assert document["paths"]["/health"]["get"]["security"] == []
+    assert "422" not in json.dumps(document)
+    assert server.http.get("/docs").status_code == 404

@@ -1,0 +1,209 @@
+"""The parts of the server that need no socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+
+from aigc.db.keys import Identity
+from aigc.errors import Busy, WorkerDied
+from aigc.server import static
+from aigc.server.completions.answer import CompletionForm
+from aigc.server.errors import InvalidJson, InvalidValue, envelope, response
+from aigc.server.feed import Feed
+from aigc.server.hosts import host_name, same_origin
+from aigc.server.json_body import parse
+from aigc.server.sessions import SESSION_SECONDS, TOKEN_SECONDS, Sessions
+from aigc.server.validation import show
+from aigc.types import Delta, Event, Failure, Started, TokenLogprob, Usage
+
+ANN = Identity("ann", "key_1")
+
+
+# ---------------------------------------------------------------- bodies
+
+
+@pytest.mark.parametrize("depth", [1, 64])
+def test_nesting_up_to_the_limit_is_read(depth: int) -> None:
+    assert parse(b"[" * depth + b"]" * depth) is not None
+
+
+def test_nesting_beyond_the_limit_is_refused() -> None:
+    with pytest.raises(InvalidJson, match="64 levels"):
+        parse(b'[{"a":' * 33 + b"1" + b"}]" * 33)
+
+
+@pytest.mark.parametrize(
+    ("raw", "param"),
+    [
+        (rb'{"a":[1,{"b":"x\u0000"}]}', "a.1.b"),
+        (b'{"seed":9223372036854775808}', "seed"),
+        (b'{"prompt":[1,2,9223372036854775808]}', "prompt"),
+        (b'{"a":[1.5,-9223372036854775809]}', "a.1"),
+    ],
+)
+def test_what_an_engine_would_stumble_over_is_refused_by_path(raw: bytes, param: str) -> None:
+    with pytest.raises(InvalidValue) as info:
+        parse(raw)
+    assert info.value.param == param
+
+
+def test_ordinary_text_passes_unchanged() -> None:
+    assert parse('{"a":"法国 \\ud83d\\ude00 \\n","b":[1,2.5,true,null]}'.encode()) == {
+        "a": "法国 😀 \n",
+        "b": [1, 2.5, True, None],
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [("a", '"a"'), (True, "true"), (None, "null"), (5, "5"), ([1, 2], "an array of 2"), ({}, "an object with 0 keys")],
+)
+def test_a_value_is_shown_short(value: object, shown: str) -> None:
+    assert show(value) == shown
+
+
+def test_a_long_value_is_cut_and_says_so() -> None:
+    assert show("x" * 1000) == '"' + "x" * 79 + "... (1002 characters)"
+
+
+# ---------------------------------------------------------------- errors
+
+
+def test_the_envelope_has_the_four_fields_and_the_hint() -> None:
+    assert envelope(Busy("full", param="n", hint="wait")) == {
+        "error": {
+            "message": "full",
+            "type": "rate_limit_error",
+            "param": "n",
+            "code": "rate_limit_exceeded",
+            "hint": "wait",
+        }
+    }
+
+
+@pytest.mark.parametrize(("seconds", "sent"), [(0.2, "1"), (2.1, "3"), (None, "1")])
+def test_retry_after_is_whole_seconds_rounded_up(seconds: float | None, sent: str) -> None:
+    assert response(Busy("full", retry_after_seconds=seconds)).headers["retry-after"] == sent
+
+
+# ---------------------------------------------------------------- sessions
+
+
+def test_a_token_works_once_and_for_fifteen_minutes() -> None:
+    now = 0.0
+    sessions = Sessions(clock=lambda: now)
+    token = sessions.issue_token(ANN)
+    assert sessions.redeem(token) == ANN
+    assert sessions.redeem(token) is None
+    late = sessions.issue_token(ANN)
+    now = TOKEN_SECONDS
+    assert sessions.redeem(late) is None
+
+
+def test_a_session_lasts_thirty_days_or_until_logout() -> None:
+    now = 0.0
+    sessions = Sessions(clock=lambda: now)
+    cookie, other = sessions.begin(ANN), sessions.begin(ANN)
+    assert cookie != other
+    sessions.end(other)
+    assert (sessions.find(cookie), sessions.find(other), sessions.find("")) == (ANN, None, None)
+    now = SESSION_SECONDS
+    assert sessions.find(cookie) is None
+
+
+def test_sessions_do_not_fill_the_memory() -> None:
+    sessions = Sessions()
+    first = sessions.begin(ANN)
+    for _ in range(1000):
+        last = sessions.begin(ANN)
+    assert (sessions.find(first), sessions.find(last)) == (None, ANN)
+
+
+# ---------------------------------------------------------------- hosts
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [("A.example:80", "a.example"), ("[::1]:8400", "::1"), ("[::1]", "::1"), ("127.0.0.1", "127.0.0.1"), ("", "")],
+)
+def test_the_port_is_no_part_of_the_name(host: str, name: str) -> None:
+    assert host_name(host) == name
+
+
+def test_an_origin_is_ours_with_the_same_port_only() -> None:
+    def scope(origin: str) -> dict[str, object]:
+        headers = [(b"host", b"127.0.0.1:8400"), (b"origin", origin.encode())]
+        return {"type": "http", "method": "POST", "headers": headers}
+
+    assert same_origin(scope("http://127.0.0.1:8400"))
+    assert not same_origin(scope("http://127.0.0.1:3000"))
+    assert not same_origin(scope("http://localhost:8400"))
+
+
+# ---------------------------------------------------------------- static files
+
+
+def test_only_known_kinds_of_files_are_served(tmp_path: Path) -> None:
+    (tmp_path / "js").mkdir()
+    for name in ("index.html", "js/a.js", "secret.py", "key.pem", ".hidden"):
+        (tmp_path / name).write_text("x")
+    (tmp_path / "link.html").symlink_to("/etc/hostname")
+    assert set(static.load(tmp_path)) == {"/index.html", "/js/a.js"}
+    assert static.load(tmp_path / "nowhere") == {}
+
+
+# ---------------------------------------------------------------- feed
+
+
+def test_all_that_is_ready_comes_in_one_piece_and_errors_come_last() -> None:
+    async def source() -> AsyncGenerator[Event, None]:
+        yield Started(prompt_tokens=1)
+        yield Delta(index=0, text="a")
+        await asyncio.sleep(0.01)
+        yield Delta(index=0, text="b")
+        yield Failure(name="WorkerDied", message="gone", hint="again")
+
+    async def read() -> list[list[tuple[int, Event]]]:
+        async with Feed([source()]) as feed:
+            taken = [await feed.take(5) or [], await feed.take(5) or []]
+            with pytest.raises(WorkerDied, match="gone"):
+                await feed.take(5)
+        return taken
+
+    taken = asyncio.run(read())
+    assert [len(events) for events in taken] == [2, 1]
+
+
+def test_an_empty_list_says_that_it_takes_long_and_none_that_it_is_over() -> None:
+    async def source() -> AsyncGenerator[Event, None]:
+        await asyncio.sleep(0.05)
+        yield Usage(prompt_tokens=1, completion_tokens=1, fingerprint="f")
+
+    async def read() -> list[int | None]:
+        async with Feed([source()]) as feed:
+            first, second, third = await feed.take(0.01), await feed.take(5), await feed.take(5)
+        return [None if part is None else len(part) for part in (first, second, third)]
+
+    assert asyncio.run(read()) == [0, 1, None]
+
+
+# ---------------------------------------------------------------- completions
+
+
+def test_offsets_count_characters_even_where_a_character_spans_tokens() -> None:
+    import json
+
+    from aigc.server.answers import Choice
+
+    def token(raw: bytes) -> TokenLogprob:
+        return TokenLogprob(token=raw.decode("utf-8", "replace"), bytes=tuple(raw), logprob=-1.0)
+
+    euro = "€".encode()
+    choice = Choice(text="a€b", logprobs=[token(b"a"), token(euro[:2]), token(euro[2:]), token(b"b")])
+    form = CompletionForm("m", 1, 1, logprobs=True)
+    whole = json.loads(form.whole([choice], Usage(prompt_tokens=1, completion_tokens=4, fingerprint="f")))
+    assert whole["choices"][0]["logprobs"]["text_offset"] == [0, 1, 1, 2]
