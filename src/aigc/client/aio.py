@@ -1,0 +1,156 @@
+"""`aigc.AsyncClient`: the API for code with an event loop.
+
+Knows: httpx's asynchronous client. Does not know: how bodies, errors and streams are read; `wire` and `stream` do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import httpx
+
+from aigc.client import results, wire
+from aigc.client.base import BaseClient, read
+from aigc.client.results import ChatAnswer, Completion, EmbeddingResult, ModelInfo
+from aigc.client.stream import AsyncStream, Build, Result
+from aigc.client.wire import Prompt
+from aigc.errors import AigcError
+
+if TYPE_CHECKING:
+    from aigc.settings import Settings
+
+
+class AsyncClient(BaseClient):
+    """`aigc.Client` with ``await``; arguments and errors are the same."""
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        *,
+        timeout: float | None = None,
+        max_retries: int = 2,
+        settings: Settings | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        super().__init__(base_url, api_key, timeout=timeout, max_retries=max_retries, settings=settings)
+        options = self._http_options()
+        if transport is None and self._local is not None:
+            from aigc.client.transport import AsyncLocalTransport
+
+            transport = AsyncLocalTransport(self._local)
+        self._http = httpx.AsyncClient(transport=transport, **options)
+
+    @overload
+    async def chat(
+        self,
+        prompt: Prompt,
+        *,
+        model: str = ...,
+        stream: Literal[False] = ...,
+        system: str | None = ...,
+        **params: Any,
+    ) -> ChatAnswer: ...
+    @overload
+    async def chat(
+        self, prompt: Prompt, *, stream: Literal[True], model: str = ..., system: str | None = ..., **params: Any
+    ) -> AsyncStream[ChatAnswer]: ...
+    async def chat(
+        self,
+        prompt: Prompt,
+        *,
+        model: str = "default",
+        stream: bool = False,
+        system: str | None = None,
+        **params: Any,
+    ) -> ChatAnswer | AsyncStream[ChatAnswer]:
+        """`aigc.Client.chat`; a stream is an `AsyncStream`."""
+        body = wire.chat_body(prompt, model, system, stream, params)
+        if stream:
+            return await self._stream("chat/completions", body, results.chat_from_choices)
+        answer: ChatAnswer = read(results.chat_answer, await self.request("POST", "chat/completions", body))
+        return answer
+
+    @overload
+    async def complete(
+        self, prompt: str | Sequence[int], *, model: str = ..., stream: Literal[False] = ..., **params: Any
+    ) -> Completion: ...
+    @overload
+    async def complete(
+        self, prompt: str | Sequence[int], *, stream: Literal[True], model: str = ..., **params: Any
+    ) -> AsyncStream[Completion]: ...
+    async def complete(
+        self, prompt: str | Sequence[int], *, model: str = "default", stream: bool = False, **params: Any
+    ) -> Completion | AsyncStream[Completion]:
+        """`aigc.Client.complete`; a stream is an `AsyncStream`."""
+        body = wire.body({"model": model, "prompt": prompt if isinstance(prompt, str) else [*prompt]}, stream, params)
+        if stream:
+            return await self._stream("completions", body, results.completion_from_choices)
+        found: Completion = read(results.completion, await self.request("POST", "completions", body))
+        return found
+
+    async def embed(self, texts: str | Sequence[str], *, model: str = "default", **params: Any) -> EmbeddingResult:
+        """Turn texts into unit vectors; texts that mean the same point the same way."""
+        fields = {"model": model, "input": texts if isinstance(texts, str) else list(texts)}
+        body = wire.body(fields, False, {"encoding_format": "base64", **params})
+        found: EmbeddingResult = read(results.embeddings, await self.request("POST", "embeddings", body))
+        return found
+
+    async def models(self) -> list[ModelInfo]:
+        """The models that can be asked."""
+        found: list[ModelInfo] = read(results.models, await self.request("GET", "models"))
+        return found
+
+    async def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """`aigc.Client.request`."""
+        response = await self._send(method, path, body, stream=False)
+        return self._json(response)
+
+    async def close(self) -> None:
+        """Close the connections, and the runtime in this process when no other client uses it."""
+        await self._http.aclose()
+        # Ending a runtime takes seconds and blocks: not on the caller's loop.
+        await asyncio.get_running_loop().run_in_executor(None, self._release)
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _stream(self, path: str, body: dict[str, Any], build: Build[Result]) -> AsyncStream[Result]:
+        response = await self._send("POST", path, body, stream=True)
+        return AsyncStream(self._chunks(response), response.aclose, build)
+
+    async def _chunks(self, response: httpx.Response) -> AsyncIterator[bytes]:
+        with self._translated():
+            async for chunk in response.aiter_bytes():
+                yield chunk
+
+    async def _send(self, method: str, path: str, body: Mapping[str, Any] | None, *, stream: bool) -> httpx.Response:
+        request = self._request(method, path, body)
+        for attempt in itertools.count():
+            try:
+                return await self._send_once(request, stream)
+            except AigcError as error:
+                await asyncio.sleep(self._wait(error, attempt))
+        raise AssertionError("unreachable")
+
+    async def _send_once(self, request: dict[str, Any], stream: bool) -> httpx.Response:
+        with self._translated():
+            response = await self._http.send(self._http.build_request(**request), stream=True)
+            try:
+                if response.status_code >= 400 or not stream:
+                    await response.aread()
+            except BaseException:
+                await response.aclose()
+                raise
+        if response.status_code >= 400:
+            raise self._error(response)
+        return response

@@ -1,0 +1,81 @@
+"""``aigc.chat(...)`` and its siblings: one client for the whole process, made when it is first needed.
+
+Knows: when that client has to be made anew. Does not know: HTTP, models.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+if TYPE_CHECKING:
+    from aigc.client.results import ChatAnswer, Completion, EmbeddingResult
+    from aigc.client.stream import Stream
+    from aigc.client.sync import Client
+    from aigc.client.wire import Prompt
+
+_lock = threading.Lock()
+_made: tuple[object, Client] | None = None
+
+
+def default_client() -> Client:
+    """The client behind the module's functions; a new one after ``aigc.base_url``, ``aigc.api_key`` or the server on
+    this machine has changed.
+    """
+    global _made
+    import aigc
+    from aigc import settings as reader
+    from aigc.client.address import server_file
+    from aigc.client.sync import Client
+
+    settings = reader.load()
+    try:
+        server = server_file(settings).stat().st_mtime_ns
+    except OSError:
+        server = 0
+    wanted = (aigc.base_url, aigc.api_key, settings, server)
+    with _lock:
+        if _made is None or _made[0] != wanted:
+            # The old one is not closed here: a stream of it may still be read.
+            _made = (wanted, Client(settings=settings))
+        return _made[1]
+
+
+@overload
+def chat(
+    prompt: Prompt, *, model: str = ..., stream: Literal[False] = ..., system: str | None = ..., **params: Any
+) -> ChatAnswer: ...
+@overload
+def chat(
+    prompt: Prompt, *, stream: Literal[True], model: str = ..., system: str | None = ..., **params: Any
+) -> Stream[ChatAnswer]: ...
+def chat(
+    prompt: Prompt, *, model: str = "default", stream: bool = False, system: str | None = None, **params: Any
+) -> ChatAnswer | Stream[ChatAnswer]:
+    """Answer a question or continue a conversation; see `aigc.Client.chat`."""
+    if stream:
+        return default_client().chat(prompt, model=model, stream=True, system=system, **params)
+    return default_client().chat(prompt, model=model, stream=False, system=system, **params)
+
+
+@overload
+def complete(
+    prompt: str | Sequence[int], *, model: str = ..., stream: Literal[False] = ..., **params: Any
+) -> Completion: ...
+@overload
+def complete(
+    prompt: str | Sequence[int], *, stream: Literal[True], model: str = ..., **params: Any
+) -> Stream[Completion]: ...
+def complete(
+    prompt: str | Sequence[int], *, model: str = "default", stream: bool = False, **params: Any
+) -> Completion | Stream[Completion]:
+    """Continue a text as it stands; see `aigc.Client.complete`."""
+    if stream:
+        return default_client().complete(prompt, model=model, stream=True, **params)
+    return default_client().complete(prompt, model=model, stream=False, **params)
+
+
+def embed(texts: str | Sequence[str], *, model: str = "default", **params: Any) -> EmbeddingResult:
+    """Turn texts into unit vectors; see `aigc.Client.embed`."""
+    return default_client().embed(texts, model=model, **params)
