@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
+import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-
-import click
-import typer
 
 from aigc import errors, settings
 
@@ -23,7 +24,8 @@ NOTE = "<!-- written by tools/write_reference.py; edit the code, then run `make 
 def settings_page() -> str:
     """Every setting: variable, default, meaning."""
     rows = [
-        f"| `{name}` | `{default or ' '}` | {meaning} |" for name, default, meaning in settings.table(settings.Settings())
+        f"| `{name}` | `{default or ' '}` | {meaning} |"
+        for name, default, meaning in settings.table(settings.Settings())
     ]
     head = (
         "# Settings\n\nPrecedence: command-line option, environment variable, `aigc.toml` in `AIGC_HOME` (same names in "
@@ -40,7 +42,7 @@ def errors_page() -> str:
         meaning = (leaf.__doc__ or "").strip().splitlines()[0]
         rows.append(f"| `{leaf.__name__}` | {leaf.status} | `{leaf.type}` | `{leaf.code or leaf.type}` | {meaning} |")
     head = (
-        "# Errors\n\nOne envelope everywhere, also in the middle of a stream (`data: {\"error\": ...}`):\n\n"
+        '# Errors\n\nOne envelope everywhere, also in the middle of a stream (`data: {"error": ...}`):\n\n'
         '```json\n{"error": {"message": "...", "type": "invalid_request_error", "param": "temperature", "code": null}}\n'
         "```\n\n| class in Python | status | type | code | meaning |\n|---|---|---|---|---|\n"
     )
@@ -54,36 +56,47 @@ def _classes(base: type[errors.AigcError]) -> Iterator[type[errors.AigcError]]:
 
 
 def commands_page() -> str:
-    """Every command with its help, options and examples."""
-    from aigc.cli.main import app
+    """Every command with its help, options and examples, as the command line prints them."""
+    from aigc.cli.commands import PLACES
 
-    root = typer.main.get_command(app)
-    parts = ["# Commands\n\nData goes to stdout, everything else to stderr. Exit status: 0 done, 1 failed, 2 wrong use.\n"]
-    parts.extend(_command_parts(root, click.Context(root, info_name="aigc")))
-    return NOTE + "\n".join(parts)
-
-
-def _command_parts(command: click.Command, context: click.Context) -> Iterator[str]:
-    if context.parent is not None:
-        yield f"## `{context.command_path}`\n\n```text\n{_plain(command.get_help(context))}\n```\n"
-    if isinstance(command, click.Group):
-        for name in command.list_commands(context):
-            child = command.get_command(context, name)
-            assert child is not None
-            if not child.hidden:
-                yield from _command_parts(child, click.Context(child, info_name=name, parent=context))
+    names = [[name] for name in PLACES]
+    names[names.index(["keys"]) + 1 : 0] = [["keys", action] for action in ("create", "list", "revoke")]
+    parts = [f"## `aigc {' '.join(name)}`\n\n```text\n{_help(name)}\n```\n" for name in names]
+    head = (
+        "# Commands\n\nData goes to stdout, everything else to stderr. Exit status: 0 done, 1 failed, 2 wrong use, "
+        "130 interrupted. `AIGC_LANG=zh` makes them speak Chinese.\n"
+    )
+    return NOTE + "\n".join([head, *parts])
 
 
-def _plain(text: str) -> str:
-    return "\n".join(line.rstrip() for line in click.unstyle(text).splitlines()).strip()
+def _help(command: list[str]) -> str:
+    environment = os.environ | {"AIGC_LANG": "en", "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
+    answer = subprocess.run(
+        [sys.executable, "-m", "aigc", *command, "--help"], capture_output=True, text=True, check=True, env=environment
+    )
+    return "\n".join(line.rstrip() for line in answer.stdout.splitlines()).strip()
 
 
 def endpoints_page() -> str:
-    """Every endpoint with its one sentence."""
-    from aigc.server.app import route_table
+    """Every endpoint with its one sentence, from the application's own OpenAPI document."""
+    from aigc.db.keys import Keys
+    from aigc.runtime.runtime import Runtime
+    from aigc.server.app import create_app
+    from aigc.store import Store
 
-    rows = [f"| `{method}` | `{path}` | {sentence} |" for method, path, sentence in route_table()]
-    head = "# Endpoints\n\nThe full OpenAPI document is at `/openapi.json` of a running server.\n\n| method | path | what |\n|---|---|---|\n"
+    with tempfile.TemporaryDirectory() as home:
+        options = settings.load({"AIGC_HOME": home})
+        with contextlib.closing(Keys(options.database)) as keys:
+            document = create_app(options, Runtime(options, Store(options)), keys).openapi()
+    rows = [
+        f"| `{method.upper()}` | `{path}` | {(what.get('summary') or what.get('description', '')).strip()} |"
+        for path, methods in sorted(document["paths"].items())
+        for method, what in methods.items()
+    ]
+    head = (
+        "# Endpoints\n\nThe full OpenAPI document is at `/openapi.json` of a running server. What each parameter does "
+        "stands in [compatibility.md](compatibility.md).\n\n| method | path | what |\n|---|---|---|\n"
+    )
     return NOTE + head + "\n".join(rows) + "\n"
 
 

@@ -14,6 +14,7 @@
       |   |   - UnknownModel         no model of that name                      404 model_not_found
       |   - Conflict               it exists, or is in use                    409 conflict
       + Busy                     the queue is full                          429 rate_limit_exceeded
+      + Unreachable              no server answers at the address           503 server_unreachable
       + InsufficientMemory       the model can't fit                        503 insufficient_memory
       + StorageFull              no room, or a write failed                 507 storage_full
       + Cancelled                the caller went away                       499 cancelled
@@ -46,6 +47,8 @@ class AigcError(Exception):
     status: ClassVar[int] = 500
     type: ClassVar[str] = "server_error"
     code: ClassVar[str | None] = None
+    request_id: str | None = None
+    """Which request failed; set by the client that received the error, quote it when you ask for help."""
 
     def __init__(
         self,
@@ -141,6 +144,13 @@ class Busy(AigcError):
     code = "rate_limit_exceeded"
 
 
+class Unreachable(AigcError):
+    """No server answers at the address, or the connection broke; nothing is known about the request."""
+
+    status = 503
+    code = "server_unreachable"
+
+
 class InsufficientMemory(AigcError):
     """The model can't fit into the memory budget; the message holds both numbers."""
 
@@ -207,6 +217,11 @@ def _leaves(base: type[AigcError]) -> dict[str, type[AigcError]]:
     for child in base.__subclasses__():
         found |= _leaves(child)
     return found
+
+
+def all_classes() -> list[type[AigcError]]:
+    """Every class of the tree, the base included."""
+    return list(_leaves(AigcError).values())
 
 
 def by_name(name: str) -> type[AigcError]:

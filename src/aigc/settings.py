@@ -299,9 +299,6 @@ _SECRETS = ("AIGC_", "HF_TOKEN", "OPENAI_API_KEY", "PIP_")
 
 
 def child_environment() -> dict[str, str]:
-    """The environment for a worker: ours without keys, and with native thread pools that don't spin.
-
-    llama.cpp's OpenMP barrier burns a whole core while it waits and collapses beside a busy neighbour.
-    """
+    """The environment for a worker: ours without keys, and with telemetry switched off."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_SECRETS)}
     return kept | {"OPENVINO_TELEMETRY_OPT_OUT": "1", "PYTHONUNBUFFERED": "1"}

@@ -65,12 +65,14 @@ def load_options(
         file: the engine, with its cache size per token.
         context_tokens: wanted by the settings; the model's own limit wins when it is smaller.
         max_sequences: answers side by side.
-        threads: compute threads.
+        threads: cores to compute with. An engine that spins leaves one to the rest of the machine: with the 1.5B model
+            on two cores, llama.cpp makes 23 tokens/s with two threads and 7 beside a busy neighbour, 16 with one
+            thread in both cases (docs/lab/LOG.md).
     """
     context = min(context_tokens, spec.context_tokens)
     cache_tokens = max(2 * context, _TOKENS_PER_SEQUENCE * max_sequences)
     return LoadOptions(
-        threads=threads,
+        threads=max(1, threads - 1) if registry.spins(file.engine) else threads,
         context_tokens=context,
         cache_bytes=file.cache_bytes_per_token * cache_tokens,
         max_sequences=max_sequences,

@@ -164,8 +164,12 @@ def test_a_terminal_that_can_not_show_a_character_gets_its_number(api) -> None:
     assert found.stdout == rb"you said \u6cd5\u56fd" + b"\n"
 
 
-def test_asking_to_fetch_a_model_can_be_declined(home: Path) -> None:
-    with Terminal("rm", "smollm2-135m-instruct") as terminal:
-        terminal.expect("Remove smollm2-135m-instruct? [Y/n] ")
+def test_a_missing_model_is_offered_and_can_be_declined(home: Path) -> None:
+    with Terminal("chat", "hi", "-m", "tiny") as terminal:
+        terminal.expect(
+            "smollm2-135m-instruct is not installed: SmolLM2 135M Instruct, 98 MB, licence Apache-2.0\n", 30
+        )
+        terminal.expect("Fetch it now? [Y/n] ")
         terminal.type("n\n")
-        assert terminal.wait() == 0
+        assert terminal.wait() == 1
+        terminal.expect("error: ")

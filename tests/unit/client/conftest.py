@@ -13,8 +13,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from aigc.client.app_thread import AppThread
 from aigc.client.sync import Client
-from aigc.client.transport import AppThread, LocalTransport
+from aigc.client.transport import LocalTransport
 from aigc.settings import Settings
 
 

@@ -12,8 +12,9 @@ from starlette.responses import JSONResponse, PlainTextResponse
 import aigc
 from aigc import errors
 from aigc.client.aio import AsyncClient
+from aigc.client.app_thread import AppThread
 from aigc.client.sync import Client
-from aigc.client.transport import AppThread, AsyncLocalTransport
+from aigc.client.transport import AsyncLocalTransport
 from aigc.settings import Settings
 
 

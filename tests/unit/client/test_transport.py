@@ -9,7 +9,8 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from aigc.client.transport import AppThread, LocalTransport
+from aigc.client.app_thread import AppThread
+from aigc.client.transport import LocalTransport
 from aigc.errors import StorageFull, Unreachable
 
 
@@ -112,7 +113,8 @@ import threading, sys
 from concurrent.futures import ThreadPoolExecutor
 sys.path.insert(0, sys.argv[1])
 from conftest import TinyServer
-from aigc.client.transport import AppThread, LocalTransport
+from aigc.client.app_thread import AppThread
+from aigc.client.transport import LocalTransport
 import httpx, asyncio, contextlib
 
 class Server(TinyServer):

@@ -51,6 +51,13 @@ def test_the_cache_has_room_for_two_contexts_or_many_short_answers() -> None:
     assert planning.reserved_bytes(OPENVINO, many) == 1000 + 163840
 
 
+def test_an_engine_that_spins_leaves_a_core_to_its_neighbours() -> None:
+    def threads(file: EngineFile, cores: int) -> int:
+        return planning.load_options(_spec(file), file, context_tokens=8, max_sequences=1, threads=cores).threads
+
+    assert [threads(OPENVINO, 2), threads(LLAMA, 2), threads(LLAMA, 1)] == [2, 1, 1]
+
+
 def test_a_model_that_can_never_fit_is_refused_with_both_numbers() -> None:
     with pytest.raises(InsufficientMemory, match=r"big needs about 3\.0 GiB of memory; the budget is 2\.0 GiB"):
         planning.evictions(3 * 2**30, 2 * 2**30, [], "big")

@@ -1,0 +1,66 @@
+"""Cuts the schemas that the tests compare with out of OpenAI's OpenAPI document.
+
+    python tools/openai_subset.py openapi.json > tests/data/openai-subset.json
+
+Texts and examples are left out; what the schemas say stays as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOTS = (
+    "CreateChatCompletionRequest",
+    "CreateChatCompletionResponse",
+    "CreateChatCompletionStreamResponse",
+    "CreateCompletionRequest",
+    "CreateCompletionResponse",
+    "CreateEmbeddingRequest",
+    "CreateEmbeddingResponse",
+    "ErrorResponse",
+    "ListModelsResponse",
+    "Model",
+)
+_PREFIX = "#/components/schemas/"
+_WORDS = ("description", "example", "title", "x-oaiMeta", "x-oaiTypeLabel", "x-stainless-const", "x-oaiExpandable")
+
+
+def strip(node: Any, *, names: bool = False) -> Any:
+    """``node`` without its texts; ``names``: its keys are the names of fields, all of which stay."""
+    if isinstance(node, dict):
+        kept = node.items() if names else [(key, value) for key, value in node.items() if key not in _WORDS]
+        return {key: strip(value, names=not names and key == "properties") for key, value in kept}
+    return [strip(one) for one in node] if isinstance(node, list) else node
+
+
+def references(node: Any) -> set[str]:
+    """Names of the schemas that ``node`` points to."""
+    if isinstance(node, dict):
+        own = {node["$ref"].removeprefix(_PREFIX)} if isinstance(node.get("$ref"), str) else set()
+        return own.union(*(references(value) for value in node.values()))
+    return set().union(*(references(one) for one in node)) if isinstance(node, list) else set()
+
+
+def main() -> None:
+    """Read the document, write the subset."""
+    document = json.loads(Path(sys.argv[1]).read_text("utf-8"))
+    everything = document["components"]["schemas"]
+    wanted, open_ends = set(), set(ROOTS)
+    while open_ends:
+        name = open_ends.pop()
+        wanted.add(name)
+        open_ends |= references(everything[name]) - wanted
+    subset = {
+        "notice": "From OpenAI's OpenAPI document, Copyright (c) OpenAI, MIT licence; see openai-subset.LICENSE",
+        "version": document["info"]["version"],
+        "components": {"schemas": {name: strip(everything[name]) for name in sorted(wanted)}},
+    }
+    json.dump(subset, sys.stdout, indent=1, sort_keys=True)
+    sys.stdout.write("\n")
+
+
+if __name__ == "__main__":
+    main()
