@@ -132,9 +132,10 @@ def test_the_grace_period_ends(tmp_path: Path) -> None:
     started = time.perf_counter()
     process.send_signal(signal.SIGTERM)
     assert b"[DONE]" not in rest(connection)
-    code, out, _ = finish(process)
-    assert (code, out) == (0, "closed 1\n")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "closed 1\n"
     assert time.perf_counter() - started < 4
+    assert finish(process)[0] == 0
 
 
 def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
@@ -146,9 +147,11 @@ def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
     started = time.perf_counter()
     process.send_signal(signal.SIGTERM)
     assert b"[DONE]" not in rest(connection)
-    code, out, _ = finish(process)
-    assert (code, out) == (0, "closed 1\n")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "closed 1\n"
+    # Until `serve` returns. How long the interpreter then takes to end depends on what else the machine does.
     assert time.perf_counter() - started < 2
+    assert finish(process)[0] == 0
     assert not (tmp_path / "run/server.json").exists()
 
 

@@ -171,7 +171,7 @@ def test_greedy_answers_repeat(bench: Bench) -> None:
 def test_a_seed_repeats_and_another_differs(bench: Bench) -> None:
     real(bench)
     prompt = _chat("Invent a name for a boat.")
-    bench.ask(prompt, 1)
+    bench.ask(prompt, 4)  # afterwards the prompt comes from the cache, whose rounding differs a little
     first, again, other = (
         bench.ask(prompt, 24, Draw(temperature=1.2, seed=seed), ignore_eos=True).text for seed in (7, 7, 8)
     )

@@ -138,7 +138,9 @@ def _default(settings: Settings, store: Store) -> Check:
         why = t("at least {size} GiB of memory are free", size=_gib(needed))
     else:
         why = t("the largest installed chat model that fits the free memory")
-    return Check(label, "ok", f"{chosen}: {why}. {_speed(store.show(chosen))}")
+    best = store.catalogue().get("default").id
+    hint = "" if best == chosen else t("`aigc pull {name}` fetches one that suits this machine better", name=best)
+    return Check(label, "ok", f"{chosen}: {why}. {_speed(store.show(chosen))}", hint)
 
 
 def _speed(shown: dict[str, Any]) -> str:
@@ -152,8 +154,9 @@ def _speed(shown: dict[str, Any]) -> str:
 
 
 def _missing(settings: Settings, machine: Machine, store: Store) -> Iterator[Check]:
-    installed = {spec.id for spec in store.list()}
-    entries = [store.catalogue().get(name) for name in store.recommended() if name not in installed]
+    from aigc.cli.serve import missing
+
+    entries = missing(settings, store)
     total = sum(entry.size_bytes for entry in entries)
     room = t("{free} free in {home}", free=size(machine.disk_free_bytes), home=settings.home)
     if not entries:

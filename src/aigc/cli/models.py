@@ -5,7 +5,6 @@ Knows: options and columns. Does not know: files, hubs, engines; the store does.
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -91,12 +90,10 @@ def list_(json: Json = False) -> None:
                 ", ".join(spec.capabilities),
                 size(shown["disk_bytes"]),
                 ", ".join(e.engine for e in spec.engines),
-                str(spec.context_tokens),
                 spec.licence,
-                time.strftime("%Y-%m-%d", time.localtime(spec.created)),
             )
         )
-    table([t("model"), t("can"), t("disk"), t("engines"), t("context"), t("licence"), t("installed")], rows)
+    table([t("model"), t("can"), t("disk"), t("engines"), t("licence")], rows)
 
 
 def _details(store: Store, name: str) -> dict[str, Any]:

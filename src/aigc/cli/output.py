@@ -37,8 +37,8 @@ def data(text: str = "", *, end: str = "\n") -> None:
 
 
 def data_json(value: Any) -> None:
-    """The same for programs."""
-    data(json.dumps(value, ensure_ascii=False, indent=2))
+    """One line for a program, several for a person."""
+    data(json.dumps(value, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -52,8 +52,9 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.text import Text
 
     drawn = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        drawn.add_column(column, overflow="fold")
+    for index, column in enumerate(columns):
+        # The first column is what people copy: a name in two lines is no name.
+        drawn.add_column(column, overflow="fold", no_wrap=index == 0)
     for row in rows:
         drawn.add_row(*(Text(cell) for cell in row))
     Console(no_color=not colour_wanted()).print(drawn)

@@ -48,10 +48,11 @@ class Bars:
         if self._console.is_terminal:
             from rich import progress as rich
 
+            # The title has a line of its own: with it, a bar would not fit into 80 columns.
+            note(self._title)
             self._bars = rich.Progress(
-                rich.TextColumn("{task.description}", markup=False),
-                rich.BarColumn(bar_width=None),
-                rich.TaskProgressColumn(),
+                rich.TextColumn("  {task.description}", markup=False),
+                rich.BarColumn(bar_width=24),
                 rich.DownloadColumn(),
                 rich.TransferSpeedColumn(),
                 rich.TimeRemainingColumn(compact=True),
@@ -71,7 +72,7 @@ class Bars:
             self._tell(stage, progress)
             return
         if progress.stage not in self._tasks:
-            self._tasks[progress.stage] = self._bars.add_task(f"{self._title}: {stage}", total=None)
+            self._tasks[progress.stage] = self._bars.add_task(stage, total=None)
         total = progress.total_bytes or None
         self._bars.update(self._tasks[progress.stage], completed=progress.done_bytes, total=total)
 

@@ -17,7 +17,7 @@ from aigc.client.address import Address, locate
 from aigc.errors import AigcError, EngineError, Unreachable, UserError
 
 if TYPE_CHECKING:
-    from aigc.client.transport import AppThread
+    from aigc.client.app_thread import AppThread
     from aigc.settings import Settings
 
 CONNECT_SECONDS = 5.0

@@ -13,7 +13,7 @@ import secrets
 import threading
 from dataclasses import dataclass
 
-from aigc.client.transport import App, AppThread
+from aigc.client.app_thread import App, AppThread
 from aigc.settings import Settings
 
 

@@ -18,7 +18,7 @@ from aigc.engines.pattern import Pattern
 from aigc.errors import InvalidSchema
 from aigc.types import JSON
 
-MAX_CHECKS = 100_000
+MAX_CHECKS = 50_000
 """Applications of a keyword in one check of an answer; nested ``anyOf`` can multiply them without end."""
 
 _MAX_DIGITS = 4000

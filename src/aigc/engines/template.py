@@ -33,7 +33,7 @@ from aigc.types import JSON, Message, Tool
 MAX_SOURCE = 256 * 1024
 MAX_OUTPUT = 4 * 1024 * 1024
 MAX_SECONDS = 1.0
-_MAX_STEPS = 1_000_000
+_MAX_STEPS = 200_000
 
 PLAIN = (
     "{%- for message in messages %}"

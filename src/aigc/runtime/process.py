@@ -206,6 +206,7 @@ class WorkerProcess:
             events.put_nowait(failure)
         if self._loaded is not None and not self._loaded.done():
             self._loaded.set_exception(self._died(reason))
+            self._loaded.exception()  # `start` may have given up on it already
 
     def _died(self, reason: str = "ended") -> AigcError:
         return WorkerDied(

@@ -221,10 +221,12 @@ class Runtime:
             await asyncio.gather(*(seat.unload() for seat in others if seat.name in leaving))
 
     async def _warm_up(self) -> None:
+        model = self.default_id()
+        assert model is not None
         try:
-            await self.ready()
-        except Exception:
-            log.exception("the default model could not be loaded ahead of time")
+            await self.ask(model, _PROBE)
+        except AigcError as error:
+            log.error("the default model %s could not be loaded ahead of time: %s", model, error.message)
 
     async def _reap(self) -> None:
         while True:

@@ -54,7 +54,7 @@ class Seat:
         self._load_seconds = load_seconds
         self._hang_seconds = hang_seconds
         self._process: WorkerProcess | None = None
-        self._starting = asyncio.Lock()
+        self._starting: asyncio.Task[WorkerProcess] | None = None
         self._last_used = time.monotonic()
         self._load_error: tuple[float, AigcError] | None = None
         self._has_room = False
@@ -67,7 +67,7 @@ class Seat:
     @property
     def state(self) -> WorkerState:
         """Of the process; ``dead`` when there is none."""
-        return "loading" if self._starting.locked() else self._process.state if self._process else "dead"
+        return "loading" if self._starting else self._process.state if self._process else "dead"
 
     @property
     def in_memory(self) -> bool:
@@ -77,7 +77,7 @@ class Seat:
     @property
     def busy(self) -> bool:
         """Whether unloading would interrupt somebody."""
-        return self._starting.locked() or self.turnstile.inside > 0 or self.turnstile.waiting > 0
+        return self._starting is not None or self.turnstile.inside > 0 or self.turnstile.waiting > 0
 
     @property
     def idle_seconds(self) -> float:
@@ -97,21 +97,34 @@ class Seat:
                 self._last_used = time.monotonic()
 
     async def start(self) -> WorkerProcess:
-        """The live process; a new one if there is none. Raises: AigcError."""
-        async with self._starting:
-            if self._process is not None and self._process.state == "ready":
-                return self._process
-            if self._load_error and time.monotonic() - self._load_error[0] < _RETRY_LOAD_SECONDS:
-                raise self._load_error[1]
-            if self._process is not None:
-                self.restarts += 1
-            await self._make_room(self)
-            self._has_room = True
-            try:
-                self._process = await self._load()
-            finally:
-                self._has_room = False
+        """The live process; a new one if there is none. Raises: AigcError.
+
+        Loading goes on when the one who asked for it leaves: others wait for it, or soon will.
+        """
+        if self._process is not None and self._process.state == "ready":
             return self._process
+        if self._starting is None:
+            self._starting = asyncio.create_task(self._start(), name=f"start {self.name}")
+            self._starting.add_done_callback(self._started)
+        return await asyncio.shield(self._starting)
+
+    def _started(self, task: asyncio.Task[WorkerProcess]) -> None:
+        self._starting = None
+        if not task.cancelled():
+            task.exception()  # whoever still waits gets it from the task; if nobody does, it isn't news
+
+    async def _start(self) -> WorkerProcess:
+        if self._load_error and time.monotonic() - self._load_error[0] < _RETRY_LOAD_SECONDS:
+            raise self._load_error[1]
+        if self._process is not None:
+            self.restarts += 1
+        await self._make_room(self)
+        self._has_room = True
+        try:
+            self._process = await self._load()
+        finally:
+            self._has_room = False
+        return self._process
 
     async def _load(self) -> WorkerProcess:
         began = time.monotonic()
@@ -128,8 +141,11 @@ class Seat:
     async def unload(self) -> None:
         """End the process; the next request starts another.
 
-        Takes no lock: whoever makes room for a newcomer calls this while others may be starting.
+        Waits for nobody: whoever makes room for a newcomer calls this while others may be starting.
         """
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.wait([self._starting])
         if self._process is not None:
             log.info("unloading %s", self.name)
             process, self._process = self._process, None

@@ -223,3 +223,18 @@ def test_doctor_lists_every_setting_without_secrets(capsys, monkeypatch) -> None
 
 def test_the_version_is_printed(capsys) -> None:
     assert call(capsys, "--version") == (0, "aigc 0.1.0\n", "")
+
+
+def test_a_first_start_fetches_what_no_installed_model_does(home: Path) -> None:
+    from aigc import settings
+    from aigc.cli.serve import missing
+    from aigc.store import Store
+
+    def wanted(**explicit: object) -> list[str]:
+        found = settings.load(**explicit)
+        return [entry.id for entry in missing(found, Store(found, free_memory=lambda: 8 * 2**30))]
+
+    assert wanted() == ["qwen2.5-coder-1.5b-instruct", "multilingual-e5-small"]
+    assert wanted(default_model="tiny") == ["smollm2-135m-instruct", "multilingual-e5-small"]
+    remote = settings.Remote(name="r", base_urls=("http://127.0.0.1:9/v1",))
+    assert wanted(remotes=(remote,)) == ["multilingual-e5-small"]

@@ -219,6 +219,32 @@ def test_loading_that_takes_too_long_is_ended() -> None:
     scene(body)
 
 
+def test_loading_goes_on_when_the_one_who_asked_for_it_leaves() -> None:
+    async def body() -> tuple[str, int]:
+        async with running(Models(("a", "echo:?load_delay=2"))) as runtime:
+            impatient = asyncio.create_task(answer(runtime, "a", ask("x")))
+            await until(lambda: bool(runtime.status().workers) and runtime.status().workers[0].state == "loading")
+            impatient.cancel()
+            text = await answer(runtime, "a", ask("patient"))
+            return text, runtime.status().workers[0].restarts
+
+    assert scene(body) == ("patient", 0)
+
+
+def test_closing_the_runtime_while_a_model_loads_leaves_no_process() -> None:
+    async def body() -> int:
+        before = len(psutil.Process().children())
+        async with running(Models(("a", "echo:?load_delay=30"))) as runtime:
+            waiting = asyncio.create_task(answer(runtime, "a", ask("x")))
+            await until(lambda: len(psutil.Process().children()) > before)
+            await runtime.close()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+        return len(psutil.Process().children()) - before
+
+    assert scene(body) == 0
+
+
 def test_an_idle_model_makes_room_for_another_one() -> None:
     async def body() -> list[str]:
         store = Models(("a", "echo:"), ("b", "echo:"), memory_bytes=600 * 2**20)

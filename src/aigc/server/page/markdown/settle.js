@@ -26,7 +26,7 @@ export function settle(text) {
  * @param {string} text
  */
 function withoutBareTable(text) {
-  const match = /(^|\n)(\s{0,3}\|[^\n]*\n?){1,2}$/.exec(text);
+  const match = /(^|\n)( {0,3}\|[^\n]*\n?){1,2}$/.exec(text);
   if (!match) return text;
   const rows = match[0].trim().split("\n");
   const table = rows.length === 2 && /^\s*\|?[\s:|-]+\|\s*$/.test(rows[1]);
