@@ -106,9 +106,22 @@ def _models(store: Store, verify: bool) -> Iterator[Check]:
             hint = t("`aigc rm {name}`, then `aigc pull {name}`", name=spec.id)
             yield Check(label, "fail", "; ".join(problems), hint)
         elif verify:
-            yield Check(label, "ok", t("every byte is right; engines: {engines}", engines=engines))
+            yield Check(
+                label, "ok", t("every byte is right; engines: {engines}", engines=engines) + _set_up(store, spec.id)
+            )
         else:
-            yield Check(label, "ok", t("all files are there; engines: {engines}", engines=engines))
+            yield Check(
+                label, "ok", t("all files are there; engines: {engines}", engines=engines) + _set_up(store, spec.id)
+            )
+
+
+def _set_up(store: Store, model_id: str) -> str:
+    """What it took to get the model; nothing for one out of a bundle."""
+    shown = store.show(model_id)
+    if not shown["pull_seconds"]:
+        return ""
+    fetched = size(shown["size_bytes"])
+    return t("; {fetched} fetched and made ready in {seconds} s", fetched=fetched, seconds=round(shown["pull_seconds"]))
 
 
 def _wrong_sizes(shown: dict[str, Any]) -> list[str]:

@@ -40,10 +40,10 @@ def resolve(
     """
     able = [spec for spec in models if capability in spec.capabilities]
     target = _follow(name, known)
-    if target == DEFAULT and default is not None:
+    if capability == "embedding" and target in (DEFAULT, EMBEDDING) and able:
+        target = able[0].id
+    elif target == DEFAULT and default is not None:
         target = _follow(default, known)
-    if target == EMBEDDING and able:
-        target = able[0].id if capability == "embedding" else target
     spec = next((spec for spec in models if spec.id == target), None)
     if spec is None:
         raise unknown(name, target, models)

@@ -1,4 +1,4 @@
-"""Log lines: one JSON object each, on stderr.
+"""Log lines on stderr: one JSON object each for programs, plain words on a terminal.
 
 Knows: the notes on a request. Does not know: prompts, keys, answers, paths as the client wrote them.
 """
@@ -6,6 +6,7 @@ Knows: the notes on a request. Does not know: prompts, keys, answers, paths as t
 from __future__ import annotations
 
 import logging
+import sys
 from datetime import datetime, timezone
 from typing import Any
 
@@ -54,14 +55,25 @@ class JsonLines(logging.Formatter):
         return msgspec.json.encode(line).decode()
 
 
+class PlainLines(logging.Formatter):
+    """``12:34:56 warning  message key=value ...``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line for ``record``, and its traceback below it."""
+        time = datetime.fromtimestamp(record.created).strftime("%H:%M:%S")
+        fields = " ".join(f"{name}={value}" for name, value in getattr(record, "fields", {}).items())
+        line = f"{time} {record.levelname.lower():<8} {record.getMessage()} {fields}".rstrip()
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
 def configure(level: str) -> None:
-    """Send the log of this package and of uvicorn to stderr as JSON lines; for programs, not for libraries.
+    """Send the log of this package and of uvicorn to stderr; for programs, not for libraries.
 
     Args:
         level: debug, info, warning or error.
     """
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(PlainLines() if sys.stderr.isatty() else JsonLines())
     for name in ("aigc", "uvicorn"):
         logger = logging.getLogger(name)
         logger.handlers = [handler]

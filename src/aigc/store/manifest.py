@@ -57,6 +57,8 @@ class Manifest(_Value, frozen=True, kw_only=True):
     gave, or nobody (local files and plain addresses): then the sha256 below is what was found."""
     pulled_at: int
     """Unix seconds."""
+    pull_seconds: float = 0.0
+    """How long the pull took that finished it, conversion included; 0 for a model out of a bundle."""
     weights: FilePath
     digest: Sha256
     """sha256 of the weights' (first) file."""

@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from aigc.errors import ChecksumMismatch, Conflict, InvalidModelFile, StorageFull, StoreError
 from aigc.store import describe
 from aigc.store.entry import Entry, Local, Source, Wheels
@@ -59,6 +61,7 @@ class Puller:
             installed = self._installed(wanted)
             if installed is not None:
                 return installed
+            began = time.monotonic()
             incoming = self.layout.incoming(wanted.id)
             root = incoming / "model"
             with storage_errors(f"{wanted.id} can't be stored"):
@@ -69,6 +72,7 @@ class Puller:
             with storage_errors(f"{wanted.id} can't be stored"):
                 _keep_only(root, delivery.files)
                 manifest = self._build(wanted, source, delivery, root, on_progress)
+                manifest = msgspec.structs.replace(manifest, pull_seconds=round(time.monotonic() - began, 1))
                 write_manifest(root, manifest)
             self.layout.install(wanted.id)
             return manifest

@@ -30,7 +30,7 @@ def test_names_of_the_cloud_mean_the_default_model(name: str) -> None:
     assert _resolve(name) == "qwen"
 
 
-@pytest.mark.parametrize("name", ["e5", "embedding", "text-embedding-3-small"])
+@pytest.mark.parametrize("name", ["e5", "embedding", "text-embedding-3-small", "default"])
 def test_embedding_names_mean_the_embedding_model(name: str) -> None:
     assert _resolve(name, "embedding") == "e5"
 
