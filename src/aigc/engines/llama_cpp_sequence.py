@@ -25,7 +25,6 @@ _CALL_TOKENS = 16
 _NEUTRAL: JSON = {
     "samplers": ["penalties", "temperature", "top_k", "top_p", "min_p"],
     "repeat_penalty": 1.0,
-    "repeat_last_n": -1,
     "cache_prompt": True,
 }
 """llama.cpp's own defaults (top_k 40, top_p 0.95, min_p 0.05, temperature 0.8) must not leak in."""
@@ -152,6 +151,7 @@ class Run:
             "top_k": draw.top_k or 0,
             "min_p": draw.min_p or 0.0,
             "seed": (draw.seed + call) % _RANDOM_SEED,
+            "repeat_last_n": self.reserved,  # penalties look at the whole text; the default is 64 tokens
             "presence_penalty": draw.presence_penalty,
             "frequency_penalty": draw.frequency_penalty,
             "logit_bias": [[token, bias] for token, bias in draw.logit_bias.items()],
