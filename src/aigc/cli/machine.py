@@ -156,7 +156,7 @@ def _engine(name: str) -> EngineFacts:
     except importlib.metadata.PackageNotFoundError:
         return EngineFacts(None, "")
     # In a process of its own: a library that was built for another CPU kills the one that imports it.
-    command = [sys.executable, "-c", f"import {module}"]
+    command = [sys.executable, "-c", f"import aigc.engines, {module}"]  # aigc.engines keeps it from phoning home
     try:
         found = subprocess.run(command, capture_output=True, text=True, timeout=_IMPORT_SECONDS, check=False)
     except subprocess.TimeoutExpired:

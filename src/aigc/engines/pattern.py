@@ -235,6 +235,14 @@ def _size(node: _Node) -> int:
     return 1 + sum(_size(part) for part in node.parts)
 
 
+def _wide_places(node: _Node) -> int:
+    if isinstance(node, _Chars):
+        return int(node.ranges[0][0] < 128 <= node.ranges[-1][1])
+    if isinstance(node, _Repeat):
+        return _wide_places(node.part) * max(node.least if node.most is None else node.most, 1)
+    return sum(_wide_places(part) for part in node.parts)
+
+
 def _letter(code: int) -> str:
     return ("\\" if chr(code) in _SPECIAL else "") + chr(code)
 
@@ -305,6 +313,10 @@ class Pattern:
         Raises: PatternError: nothing is left without them.
         """
         return f"^{_written(self._node)}$"
+
+    def wide_places(self) -> int:
+        """Places, with repetitions counted, where both ASCII and other characters may stand: dear to compile."""
+        return _wide_places(self._node)
 
     def matches(self, text: str) -> bool:
         """Whether the pattern is found in the text, in time proportional to its length."""

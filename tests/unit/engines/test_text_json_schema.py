@@ -79,9 +79,15 @@ def test_a_schema_is_written_in_the_common_language(schema, compiled):
         ({"type": "string", "pattern": "^a+$", "maxLength": 3}, "'pattern' at /: can't be enforced beside 'maxLength'"),
         ({"type": "string", "format": "iri"}, "'iri' is unknown; known: date, date-time"),
         ({"type": "string", "minLength": 3, "maxLength": 2}, "3 is more than 'maxLength', 2"),
-        ({"type": "string", "maxLength": 10_001}, "sum up to more than 10000"),
         (
-            {"type": "array", "maxItems": 6000, "items": {"type": "string", "maxLength": 6000}},
+            {"type": "string", "maxLength": 257},
+            "'maxLength' at /: a length of 257 here and 257 so far; accepted are 256",
+        ),
+        ({"type": "string", "pattern": "^.{0,300}$"}, "'pattern' at /: a length of 300"),
+        ({"properties": {f"p{i}": {"minLength": 251} for i in range(4)}}, "'minLength' at /properties/p3: a length of"),
+        ({"type": "array", "maxItems": 10_001}, "sum up to more than 10000"),
+        (
+            {"type": "array", "maxItems": 6000, "items": {"type": "array", "minItems": 6000}},
             "sum up to more than 10000",
         ),
         ({"properties": {f"p{i}": {} for i in range(400)}}, "too many optional ones"),
