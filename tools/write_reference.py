@@ -28,8 +28,8 @@ def settings_page() -> str:
         for name, default, meaning in settings.table(settings.Settings())
     ]
     head = (
-        "# Settings\n\nPrecedence: command-line option, environment variable, `aigc.toml` in `AIGC_HOME` (same names in "
-        "lower case without the prefix, or the file that `AIGC_CONFIG` names), default. Sizes take `k`, `m`, `g`.\n"
+        "# Settings\n\nPrecedence: command-line option, environment variable, `aigc.toml` in `AIGC_HOME` (the same "
+        "names in lower case without the prefix, or the file that `AIGC_CONFIG` names), default. Sizes take `k`, `m`, `g`.\n"
         "`aigc doctor --settings` prints the values in force.\n\n| variable | default | meaning |\n|---|---|---|\n"
     )
     return NOTE + head + "\n".join(rows).replace("`.`", "`the platform's user data folder`") + "\n"
@@ -43,7 +43,7 @@ def errors_page() -> str:
         rows.append(f"| `{leaf.__name__}` | {leaf.status} | `{leaf.type}` | `{leaf.code or leaf.type}` | {meaning} |")
     head = (
         '# Errors\n\nOne envelope everywhere, also in the middle of a stream (`data: {"error": ...}`):\n\n'
-        '```json\n{"error": {"message": "...", "type": "invalid_request_error", "param": "temperature", "code": null}}\n'
+        '```json\n{"error": {"message": "...", "type": "invalid_request_error", "param": "n", "code": null}}\n'
         "```\n\n| class in Python | status | type | code | meaning |\n|---|---|---|---|---|\n"
     )
     return NOTE + head + "\n".join(rows) + "\n"

@@ -129,7 +129,7 @@ def read(path: Path) -> E5File:
         raise InvalidModelFile(f"{path.name} is empty; an E5S1 file was expected") from error
     except OSError as error:
         raise StoreError(f"{path.name} can't be read: {error.strerror}") from error
-    cursor = _Cursor(path, memoryview(mapped))
+    cursor = _Cursor(path, mapped.data)
     magic, version = cursor.unpack("4sI", "the magic number")
     cursor.expect(magic == MAGIC, f"it begins with {magic!r}, not {MAGIC!r}")
     cursor.expect(version == 1, f"its version is {version}; 1 is known")
@@ -140,8 +140,8 @@ def read(path: Path) -> E5File:
 
 
 def _sizes(cursor: _Cursor) -> Sizes:
-    *numbers, epsilon, group = cursor.unpack("7ifi", "the sizes")
-    sizes = Sizes(*numbers, epsilon)
+    width, layers, heads, inner, vocabulary, positions, types, epsilon, group = cursor.unpack("7ifi", "the sizes")
+    sizes = Sizes(width, layers, heads, inner, vocabulary, positions, types, epsilon)
     for name in ("width", "layers", "heads", "inner", "vocabulary", "positions", "types"):
         value = getattr(sizes, name)
         cursor.expect(1 <= value <= _MAX_SIDE, f"{name} is {value}; 1 to {_MAX_SIDE} are possible")

@@ -71,7 +71,7 @@ def _size(shape: tuple[int, ...], kind: int) -> int:
     from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
 
     values, size = GGML_QUANT_SIZES[GGMLQuantizationType(kind)]
-    return math.prod(shape) // values * size
+    return math.prod(shape) // int(values) * int(size)
 
 
 def _packed(weights: Any, tensor: Tensor, kind: int) -> Iterator[bytes]:

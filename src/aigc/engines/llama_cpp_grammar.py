@@ -18,6 +18,8 @@ from aigc.errors import InvalidSchema
 from aigc.types import JSON
 
 _HEADER = "%llguidance {}\n"
+_MARK = "@~@~@~@~"
+"""Text that no model writes by itself."""
 _ON_WORD = 1
 """``COMMON_GRAMMAR_TRIGGER_TYPE_WORD``."""
 
@@ -30,6 +32,19 @@ string ::= "\"" ([^"\\\x7F\x00-\x1F] | "\\" (["\\/bfnrt] | "u" [0-9a-fA-F]{4}))*
 number ::= "-"? ("0" | [1-9] [0-9]{0,15}) ("." [0-9]{1,16})? ([eE] [-+]? [0-9]{1,3})? space
 space ::= | " " | "\n"{1,2} [ \t]{0,20}
 """
+
+
+def trial(constraint: Constraint) -> tuple[str, str] | None:
+    """A grammar that compiles only if the constraint's does, and the text that it forces; None if it can't fail."""
+    if isinstance(constraint, JsonConstraint):
+        schemas = [constraint.schema]
+    elif constraint.required:
+        schemas = [schema for _, schema in constraint.schemas]
+    else:
+        return None
+    rules = "".join(f"s{number}: %json {_schema(schema)}\n" for number, schema in enumerate(schemas))
+    choice = " | ".join(f"s{number}" for number in range(len(schemas)))
+    return f"{_HEADER}start: {_quoted(_MARK)} all\nall: {choice}\n{rules}", _MARK
 
 
 def parameters(constraint: Constraint) -> JSON:

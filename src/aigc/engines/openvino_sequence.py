@@ -6,13 +6,14 @@ Knows: OpenVINO's names for sampling settings. Does not know: threads, other seq
 from __future__ import annotations
 
 from collections.abc import Sequence as Tokens
-from typing import Any
+from typing import Any, Literal
 
 from aigc.engines.base import SequenceDelta, SequenceRequest
 from aigc.engines.detokenise import Detokeniser, token_logprob
 from aigc.engines.openvino_grammar import structure
 
 _SEEDS = 2**32 - 1
+_REASONS: dict[str, Literal["stop", "length"]] = {"STOP": "stop", "LENGTH": "length"}
 
 
 def generation_config(request: SequenceRequest, stop_ids: Tokens[int]) -> Any:
@@ -71,21 +72,23 @@ class Sequence:
         """What the steps since the last call added; None for nothing."""
         tokens: list[int] = []
         scores: list[float] = []
-        finish = None
+        finish: Literal["stop", "length"] | None = None
         while self.handle.can_read():
             for output in self.handle.read().values():
                 tokens += output.generated_ids
                 scores += output.generated_log_probs
                 reason = output.finish_reason.name
-                finish = {"STOP": "stop", "LENGTH": "length"}.get(reason, finish)
+                finish = _REASONS.get(reason, finish)
         if not tokens and finish is None:
             return None
-        logprobs = zip(tokens, scores, strict=True) if self._with_logprobs else ()
+        drawn = list(zip(tokens, scores, strict=True)) if self._with_logprobs else []
+        if finish == "stop":
+            del drawn[-1:]  # the end token is no part of the answer
         return SequenceDelta(
             id=self.id,
             text=self._text.push(tokens),
             tokens=len(tokens),
-            logprobs=tuple(token_logprob(self._pieces[token], score) for token, score in logprobs),
+            logprobs=tuple(token_logprob(self._pieces[token], score) for token, score in drawn),
             finish=finish,
         )
 
