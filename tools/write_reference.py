@@ -29,7 +29,8 @@ def settings_page() -> str:
     ]
     head = (
         "# Settings\n\nPrecedence: command-line option, environment variable, `aigc.toml` in `AIGC_HOME` (the same "
-        "names in lower case without the prefix, or the file that `AIGC_CONFIG` names), default. Sizes take `k`, `m`, `g`.\n"
+        "names in lower case without the prefix, or the file that `AIGC_CONFIG` names), default. Sizes take `k`, "
+        "`m`, `g`.\n"
         "`aigc doctor --settings` prints the values in force.\n\n| variable | default | meaning |\n|---|---|---|\n"
     )
     return NOTE + head + "\n".join(rows).replace("`.`", "`the platform's user data folder`") + "\n"
