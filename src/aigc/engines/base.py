@@ -99,6 +99,8 @@ class TextEngine(Protocol):
     """Jinja source, or None for a model without one."""
     bos_token: str
     eos_token: str
+    adds_bos: bool
+    """Whether the model was trained on texts that begin with ``bos_token``; chat templates write it themselves."""
     fingerprint: str
 
     def encode(self, text: str) -> list[int]:

@@ -99,6 +99,7 @@ class EchoEngine:
     chat_template: str | None = CHAT_TEMPLATE
     bos_token = _START
     eos_token = _END
+    adds_bos = False
     fingerprint = "echo-1"
 
     def __init__(self, spec: ModelSpec, file: EngineFile, loading: LoadOptions) -> None:

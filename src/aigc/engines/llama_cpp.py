@@ -63,6 +63,7 @@ class LlamaCppEngine:
         self.context_tokens = min(spec.context_tokens, trained, options.context_tokens, self._cells)
         self.chat_template = speech.chat_template
         self.bos_token, self.eos_token = speech.bos_token, speech.eos_token
+        self.adds_bos = speech.adds_bos
         self._max_sequences = options.max_sequences
         self._key = secrets.token_urlsafe(32)
         module = _library()

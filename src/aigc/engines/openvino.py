@@ -60,6 +60,7 @@ class OpenVinoEngine:
         self._speech = described.speech
         self.chat_template = self._speech.chat_template
         self.bos_token, self.eos_token = self._speech.bos_token, self._speech.eos_token
+        self.adds_bos = self._speech.adds_bos
         version = openvino_genai.get_version().split("-")[0]
         self.fingerprint = f"openvino-{version}-{spec.digest[:6]}"
         self._vocabulary_size = described.vocabulary_size

@@ -82,7 +82,8 @@ def prepare(request: TextRequest, engine: TextEngine, template: ChatTemplate, de
         tokens = engine.encode(template.render(request.messages, request.tools if uses_tools else ()))
     elif isinstance(request.prompt, str):
         text = request.prompt
-        tokens = engine.encode(text)
+        begins = engine.adds_bos and not text.startswith(engine.bos_token)
+        tokens = engine.encode(engine.bos_token + text if begins else text)
     else:
         tokens = list(request.prompt or ())
         pieces = [_piece(engine, token, "prompt") for token in tokens]

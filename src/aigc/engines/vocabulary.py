@@ -36,6 +36,8 @@ class Speech(msgspec.Struct, frozen=True, kw_only=True):
     chat_template: str | None
     bos_token: str
     eos_token: str
+    adds_bos: bool = False
+    """Whether a text begins with ``bos_token``."""
 
 
 def speech(header: Header) -> Speech:
@@ -51,7 +53,17 @@ def speech(header: Header) -> Speech:
         chat_template=template or None,
         bos_token=_name(header, "bos", names),
         eos_token=_name(header, "eos", names),
+        adds_bos=_adds_bos(header),
     )
+
+
+def _adds_bos(header: Header) -> bool:
+    """As llama.cpp decides it: the file's own word, else what the family does. Source: llama.cpp, llama-vocab.cpp."""
+    said = header.metadata.get("tokenizer.ggml.add_bos_token")
+    if isinstance(said, bool):
+        return said
+    family = header.metadata.get("tokenizer.ggml.model") == "llama"
+    return family or header.metadata.get("tokenizer.ggml.pre") in ("llama3", "llama-v3", "llama-bpe")
 
 
 def pieces(header: Header) -> list[bytes]:

@@ -585,3 +585,20 @@ def test_text_is_split_into_tokens_with_their_pieces(service, sink):
 def test_messages_are_rendered_before_they_are_split(service, sink):
     service.submit(1, TokenizeRequest(messages=user("hi")))
     assert "".join(sink.wait()[0].pieces) == "User: hi\nAssistant:"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "sent"), [("Hi", "^Hi"), ("^Hi", "^Hi"), ((72, 105), "Hi")], ids=["added", "there already", "token ids"]
+)
+def test_a_raw_text_begins_with_the_token_that_the_model_was_trained_with(service, engine, sink, prompt, sent):
+    engine.adds_bos = True
+    service.submit(1, completion(prompt=prompt))
+    (request,) = engine.wait()
+    assert "".join(map(chr, request.tokens)) == sent
+
+
+def test_a_chat_template_writes_that_token_itself(service, engine, sink):
+    engine.adds_bos = True
+    service.submit(1, TextRequest(messages=user("Hi")))
+    (request,) = engine.wait()
+    assert "^" not in "".join(map(chr, request.tokens))

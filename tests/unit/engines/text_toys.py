@@ -62,6 +62,7 @@ class ScriptedEngine:
     chat_template: str | None = None
     bos_token = "^"
     eos_token = "$"
+    adds_bos = False
     fingerprint = "scripted-1"
 
     def __init__(self, context_tokens: int = 100) -> None:
