@@ -32,7 +32,7 @@ python:
 	found: $$(python3 --version 2>&1). Name another one: make run PYTHON=python3.12" >&2; exit 1; }
 
 $(RUN_ENV)/ready: pyproject.toml | python
-	@echo "setting up the environment in $(RUN_ENV) (once: about half a minute, 480 MB on disk) ..." >&2
+	@echo "setting up the environment in $(RUN_ENV) (once: about half a minute, 460 MB on disk) ..." >&2
 	@$(PYTHON) -m venv $(RUN_ENV)
 	@$(RUN_ENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --editable .
 	@touch $@
