@@ -29,18 +29,34 @@ def code_blocks(page: Path) -> list[tuple[str, str]]:
     return re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
+OPERATORS = frozenset("|&;()<>")
+
+
 def calls(page: Path) -> Iterator[list[str]]:
     """The arguments of every ``aigc`` that a shell block runs."""
     for language, content in code_blocks(page):
-        if language != "bash":
-            continue
-        for line in content.replace("\\\n", " ").splitlines():
-            lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;()<>")
-            lexer.whitespace_split = True
-            words = list(lexer)
-            for start in (place for place, word in enumerate(words) if word == "aigc"):
-                end = next((i for i in range(start, len(words)) if set(words[i]) <= set("|&;()<>")), len(words))
-                yield words[start + 1 : end]
+        if language == "bash":
+            for line in content.replace("\\\n", " ").splitlines():
+                yield from calls_in(line)
+
+
+def calls_in(line: str) -> Iterator[list[str]]:
+    """The same for one line; ``aigc`` as an argument, such as the name of a user, is no call."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;()<>")
+    lexer.whitespace_split = True
+    before: list[str] = []
+    arguments: list[str] | None = None
+    for word in [*lexer, ";"]:
+        if set(word) <= OPERATORS:
+            if arguments is not None:
+                yield arguments
+            before, arguments = [], None
+        elif arguments is not None:
+            arguments.append(word)
+        elif word.endswith("/bin/aigc") or (word == "aigc" and all("=" in other for other in before)):
+            arguments = []
+        else:
+            before.append(word)
 
 
 def command_of(words: list[str]) -> Any:
@@ -111,6 +127,8 @@ def test_the_index_links_to_every_guide() -> None:
 
 
 def test_an_option_that_does_not_exist_is_found() -> None:
+    line = "X=1 aigc serve --no-such & sudo -u aigc env A=b /opt/aigc/bin/aigc keys create me | cut -c1-60"
+    assert list(calls_in(line)) == [["serve", "--no-such"], ["keys", "create", "me"]]
     assert wrong_words(["serve", "--no-such", "--port", "0"]) == ["--no-such"]
     assert wrong_words(["keys", "creat"]) == ["keys", "creat"]
     assert wrong_words(["keys", "create", "--json"]) == []
