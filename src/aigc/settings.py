@@ -51,6 +51,10 @@ CLOUD_EMBEDDING_NAMES = ("text-embedding-3-small", "text-embedding-3-large", "te
 """The same for embeddings."""
 
 
+_FILE_ONLY = ("aliases", "remotes")
+"""Tables: they don't fit into a variable."""
+
+
 def _setting(default: Any, help: str, *, secret: bool = False) -> Any:
     meta = {"help": help, "secret": secret}
     if isinstance(default, (dict, list)):
@@ -206,7 +210,9 @@ def _remote(table: Mapping[str, Any]) -> Remote:
         raise ValueError(f"[[remotes]] has no {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
     key = table.get("api_key")
     if isinstance(key, str) and key.startswith("env:"):
-        key = os.environ.get(key[4:])
+        if key[4:] not in os.environ:
+            raise ValueError(f"api_key names the variable {key[4:]}, which is not set")
+        key = os.environ[key[4:]]
     return Remote(
         name=str(table["name"]), base_urls=tuple(table["base_urls"]), models=tuple(table.get("models", ())), api_key=key
     )
@@ -239,6 +245,8 @@ def load(environ: Mapping[str, str] | None = None, **explicit: Any) -> Settings:
             raise UserError(f"{path}: no setting is called {name!r}", hint="`aigc doctor --settings` lists them all")
         values[name] = _convert(name, kinds[name], value, f"{path}: {name}")
     for name in names:
+        if name in _FILE_ONLY and f"AIGC_{name.upper()}" in environ:
+            raise UserError(f"AIGC_{name.upper()} can't be set in the environment", hint=f"write {name} into {path}")
         for variable in (f"AIGC_{name.upper()}", name.upper()) if name.startswith("hf_") else (f"AIGC_{name.upper()}",):
             if environ.get(variable):
                 values[name] = _convert(name, kinds[name], environ[variable], variable)
@@ -291,7 +299,10 @@ def table(settings: Settings) -> list[tuple[str, str, str]]:
     for f in dataclasses.fields(Settings):
         value = getattr(settings, f.name)
         shown = "(set)" if f.metadata["secret"] and value else "" if value is None else str(value)
-        rows.append((f"AIGC_{f.name.upper()}", shown, f.metadata["help"]))
+        name = f"{f.name} in aigc.toml" if f.name in _FILE_ONLY else f"AIGC_{f.name.upper()}"
+        rows.append(
+            (name, ", ".join(part.name for part in value) if f.name == "remotes" else shown, f.metadata["help"])
+        )
     return rows
 
 

@@ -110,7 +110,7 @@ def _show(info: StartInfo, settings: Settings, store: Store) -> None:
         rows.append((t("key"), t("the one in AIGC_API_KEY")))
     else:
         rows.append((t("key"), t("one made before; `aigc keys create` makes another")))
-    rows.append((t("model"), _model(store)))
+    rows.append((t("model"), _model(settings, store)))
     rows.append((t("memory"), t("{size} free", size=size(available_memory_bytes()))))
     rows.append((t("stop"), t("Ctrl-C")))
     from aigc.cli.help import width
@@ -123,8 +123,10 @@ def _show(info: StartInfo, settings: Settings, store: Store) -> None:
     note(t("The link opens the page logged in, once. Try: {command}", command='aigc chat "Hello"'))
 
 
-def _model(store: Store) -> str:
-    chosen = store.default_id()
+def _model(settings: Settings, store: Store) -> str:
+    chosen = store.default_id() if settings.default_model == "auto" else settings.default_model
+    if chosen is not None and chosen not in {spec.id for spec in store.list()}:
+        return chosen  # an alias, or a model of another server
     if chosen is None:
         return t("none is installed; `aigc pull default` fetches one")
     engines = store.get(chosen).engines

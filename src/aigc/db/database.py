@@ -87,7 +87,7 @@ def failures_in_words() -> Iterator[None]:
     except (DBAPIError, PoolTimeout) as error:
         raise StorageFull(
             f"the database could not be used ({type(error).__name__})",
-            hint="is the disk full, or does another program hold the database?",
+            hint="is the disk full, does another program hold the database, or is its server down?",
             retry_after_seconds=5,
         ) from error
 

@@ -40,8 +40,9 @@ def resolve(
     """
     able = [spec for spec in models if capability in spec.capabilities]
     target = _follow(name, known)
-    if capability == "embedding" and target in (DEFAULT, EMBEDDING) and able:
-        target = able[0].id
+    if capability == "embedding" and target in (DEFAULT, EMBEDDING):
+        # Of a remote model nobody knows whether it embeds: it is asked by its own name only.
+        target = next((spec.id for spec in able if spec.embedding_width is not None), target)
     elif target == DEFAULT and default is not None:
         target = _follow(default, known)
     spec = next((spec for spec in models if spec.id == target), None)

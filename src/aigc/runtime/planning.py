@@ -5,7 +5,7 @@ Knows: features, sizes, limits. Does not know: processes, clocks, files.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from aigc.engines import registry
 from aigc.engines.base import LoadOptions
@@ -28,15 +28,22 @@ _PARAMETERS: dict[Feature, str] = {
 }
 
 
-def choose_engine(spec: ModelSpec, needs: Collection[Feature], loaded: Collection[str]) -> EngineFile:
-    """The first engine of ``spec`` that honours ``needs``; one that is loaded already goes first.
+def choose_engine(spec: ModelSpec, needs: Collection[Feature], has_room: Callable[[EngineFile], bool]) -> EngineFile:
+    """The first engine of ``spec`` that honours ``needs`` and has room; the first at all if none has.
 
+    The order of the catalogue counts, not what happens to be loaded: else one request for log-probabilities would
+    leave the slower engine answering everybody.
+
+    Args:
+        spec: the model.
+        needs: what the request asks for.
+        has_room: whether an engine is in memory, or fits without another model leaving it.
     Raises:
         UnsupportedParameter: no engine of this model can; names the parameter.
     """
     able = [file for file in spec.engines if set(needs) <= registry.features(file.engine)]
     if able:
-        return next((file for file in able if file.engine in loaded), able[0])
+        return next((file for file in able if has_room(file)), able[0])
     raise _unsupported(spec, needs)
 
 

@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator
 import httpx
 
 from aigc.engines import openai as wording
-from aigc.errors import AigcError, Busy, UnsupportedParameter, WorkerDied
+from aigc.errors import AigcError, Busy, Unreachable, UnsupportedParameter, WorkerDied
 from aigc.settings import Remote
 from aigc.types import FINAL, EmbedRequest, EngineFile, Event, ModelSpec, Request, TextRequest
 
@@ -47,6 +47,8 @@ class RemoteServer:
         self.name = remote.name
         self.models: tuple[ModelSpec, ...] = tuple(_spec(remote.name, model) for model in remote.models)
         """What it serves, as far as known; `refresh` asks again."""
+        self.reachable = True
+        """Whether it answered when it was asked last."""
         self._asks = not remote.models
         self._asked = float("-inf")
         self._addresses = [_Address(url, remote.api_key) for url in remote.base_urls]
@@ -61,9 +63,11 @@ class RemoteServer:
                 answer = await asyncio.wait_for(address.client.get(f"{address.base_url}/models"), _LIST_TIMEOUT_SECONDS)
                 _check(answer.status_code, answer.content)
                 self.models = tuple(_spec(self.name, model) for model in wording.model_names(answer.content))
+                self.reachable = True
                 return
             except (httpx.TransportError, asyncio.TimeoutError, TimeoutError, AigcError) as error:
                 log.warning("models of %s can't be listed: %s", self.name, type(error).__name__)
+        self.reachable = False
 
     @property
     def running(self) -> int:
@@ -80,7 +84,7 @@ class RemoteServer:
             try:
                 async with contextlib.aclosing(self._ask(address, model, request)) as events:
                     async for event in events:
-                        begun = True
+                        begun = self.reachable = True
                         yield event
                 return
             except (httpx.TransportError, Busy) as error:
@@ -91,7 +95,8 @@ class RemoteServer:
                 log.warning("%s: an address of %s failed, trying the next", type(error).__name__, self.name)
             finally:
                 address.running -= 1
-        raise Busy(
+        self.reachable = False
+        raise Unreachable(
             f"no address of {self.name} answers; {len(self._addresses)} tried",
             hint="is that server running?",
             retry_after_seconds=_SICK_SECONDS,

@@ -16,6 +16,7 @@ from typing import Protocol
 
 import psutil
 
+from aigc.engines.base import LoadOptions
 from aigc.errors import AigcError, Busy
 from aigc.runtime import naming, planning
 from aigc.runtime.remote import RemoteServer
@@ -23,7 +24,7 @@ from aigc.runtime.seat import Seat
 from aigc.runtime.status import RuntimeStatus, WorkerStatus
 from aigc.settings import Settings
 from aigc.store.memory import available_memory_bytes
-from aigc.types import FINAL, Capability, Event, ModelSpec, Request, Sampling, TextRequest
+from aigc.types import FINAL, Capability, EngineFile, Event, ModelSpec, Request, Sampling, TextRequest
 
 log = logging.getLogger(__name__)
 
@@ -183,28 +184,37 @@ class Runtime:
 
     def _seat(self, spec: ModelSpec, request: Request) -> Seat:
         needs = request.needs() if isinstance(request, TextRequest) else frozenset()
-        loaded = {seat.file.engine for seat in self._seats.values() if seat.spec.id == spec.id and seat.in_memory}
-        file = planning.choose_engine(spec, needs, loaded)
-        key = (spec.id, file.engine, spec.digest)  # a model installed anew gets a seat of its own
+        file = planning.choose_engine(spec, needs, lambda file: self._has_room(spec, file))
+        key = _key(spec, file)
         if key not in self._seats:
             limits = self._settings
-            options = planning.load_options(
-                spec,
-                file,
-                context_tokens=limits.context_tokens,
-                max_sequences=limits.max_sequences,
-                threads=self._threads,
-            )
             self._seats[key] = Seat(
                 spec,
                 file,
-                options,
+                self._options(spec, file),
                 self._make_room,
                 queue_size=limits.queue_size,
                 load_seconds=limits.load_seconds,
                 hang_seconds=limits.hang_seconds,
             )
         return self._seats[key]
+
+    def _options(self, spec: ModelSpec, file: EngineFile) -> LoadOptions:
+        limits = self._settings
+        return planning.load_options(
+            spec,
+            file,
+            context_tokens=limits.context_tokens,
+            max_sequences=limits.max_sequences,
+            threads=self._threads,
+        )
+
+    def _has_room(self, spec: ModelSpec, file: EngineFile) -> bool:
+        seat = self._seats.get(_key(spec, file))
+        if seat is not None and seat.in_memory:
+            return True
+        reserved = sum(_reserved(other) for other in self._seats.values())
+        return reserved + planning.reserved_bytes(file, self._options(spec, file)) <= self._budget
 
     async def _make_room(self, newcomer: Seat) -> None:
         async with self._room:
@@ -238,6 +248,11 @@ class Runtime:
             await asyncio.gather(*(remote.refresh() for remote in self._remotes))
 
 
+def _key(spec: ModelSpec, file: EngineFile) -> tuple[str, str, str]:
+    """A model installed anew under its old name gets a seat of its own."""
+    return (spec.id, file.engine, spec.digest)
+
+
 def _reserved(seat: Seat) -> int:
     return planning.reserved_bytes(seat.file, seat.options) if seat.in_memory else 0
 
@@ -246,7 +261,7 @@ def _remote_status(remote: RemoteServer) -> WorkerStatus:
     return WorkerStatus(
         model=remote.name,
         engine="openai",
-        state="ready",
+        state="ready" if remote.reachable else "dead",
         pid=None,
         rss_bytes=0,
         reserved_bytes=0,

@@ -158,7 +158,7 @@ class Seat:
             engine=self.file.engine,
             state=self.state,
             pid=self._process.pid if self._process else None,
-            rss_bytes=self._process.rss_bytes if self._process else 0,
+            rss_bytes=self._process.rss_bytes if self._process and self._process.pid else 0,
             reserved_bytes=reserved_bytes,
             running=self.turnstile.inside,
             waiting=self.turnstile.waiting,

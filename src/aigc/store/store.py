@@ -173,7 +173,9 @@ class Store:
         return manifest.spec(self._layout.model(manifest.id))
 
     def remove(self, model_id: str, *, on_progress: OnProgress | None = None) -> None:
-        """Delete an installed or half-fetched model. Raises: UnknownModel."""
+        """Delete an installed or half-fetched model, by id or by an alias of one model. Raises: UnknownModel."""
+        if model_id != "default" and (found := self._installed_id(model_id)) is not None:
+            model_id = found
         with self._layout.locked(model_id, on_progress or silent):
             folder, incoming = self._layout.model(model_id), self._layout.incoming(model_id)
             if not folder.exists() and not incoming.exists():

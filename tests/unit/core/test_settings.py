@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aigc.errors import UserError
-from aigc.settings import Settings, child_environment, load, parse_size, table
+from aigc.settings import Remote, Settings, child_environment, load, parse_size, table
 
 
 def test_the_environment_wins_over_the_file_and_arguments_win_over_both(tmp_path: Path) -> None:
@@ -59,8 +59,21 @@ def test_remotes_come_from_the_file_and_their_keys_from_the_environment(
 
 
 def test_the_table_hides_secrets() -> None:
-    shown = {name: value for name, value, _ in table(Settings(api_key="sk-0123456789abcdef"))}
+    remote = Remote(name="vllm", base_urls=("http://127.0.0.1:1/v1",), api_key="sk-remote")
+    shown = {name: value for name, value, _ in table(Settings(api_key="sk-0123456789abcdef", remotes=(remote,)))}
     assert shown["AIGC_API_KEY"] == "(set)"
+    assert shown["remotes in aigc.toml"] == "vllm"
+
+
+def test_a_key_variable_that_is_not_set_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / "aigc.toml").write_text('[[remotes]]\nname = "x"\nbase_urls = []\napi_key = "env:NOT_THERE"\n')
+    with pytest.raises(UserError, match="the variable NOT_THERE, which is not set"):
+        load({"AIGC_HOME": str(tmp_path)})
+
+
+def test_tables_belong_into_the_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="AIGC_ALIASES can't be set in the environment"):
+        load({"AIGC_HOME": str(tmp_path), "AIGC_ALIASES": "{}"})
 
 
 def test_workers_do_not_inherit_keys(monkeypatch: pytest.MonkeyPatch) -> None:

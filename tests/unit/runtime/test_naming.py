@@ -13,7 +13,14 @@ from aigc.types import Capability, EngineFile, ModelSpec
 def _spec(name: str, *capabilities: Capability) -> ModelSpec:
     file = EngineFile(engine="echo", path="echo:", memory_bytes=1)
     return ModelSpec(
-        id=name, capabilities=capabilities, engines=(file,), context_tokens=64, created=0, digest="d", licence="MIT"
+        id=name,
+        capabilities=capabilities,
+        engines=(file,),
+        context_tokens=64,
+        created=0,
+        digest="d",
+        licence="MIT",
+        embedding_width=4 if capabilities == ("embedding",) else None,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from aigc.errors import InsufficientMemory, UnsupportedParameter
@@ -24,21 +26,29 @@ def _spec(*engines: EngineFile, context_tokens: int = 4096) -> ModelSpec:
     )
 
 
+def _room(*engines: str) -> Callable[[EngineFile], bool]:
+    return lambda file: file.engine in engines
+
+
 def test_the_first_engine_answers_where_nothing_special_is_asked() -> None:
-    assert planning.choose_engine(_spec(OPENVINO, LLAMA), (), ()) is OPENVINO
+    assert planning.choose_engine(_spec(OPENVINO, LLAMA), (), _room("openvino", "llama_cpp")) is OPENVINO
 
 
-def test_an_engine_that_is_loaded_goes_first() -> None:
-    assert planning.choose_engine(_spec(OPENVINO, LLAMA), (), {"llama_cpp"}) is LLAMA
+def test_another_engine_steps_in_where_the_first_has_no_room() -> None:
+    assert planning.choose_engine(_spec(OPENVINO, LLAMA), (), _room("llama_cpp")) is LLAMA
 
 
-def test_what_a_request_needs_decides_before_what_is_loaded() -> None:
-    assert planning.choose_engine(_spec(OPENVINO, LLAMA), {"top_logprobs"}, {"openvino"}) is LLAMA
+def test_the_first_engine_is_taken_where_none_has_room() -> None:
+    assert planning.choose_engine(_spec(OPENVINO, LLAMA), (), _room()) is OPENVINO
+
+
+def test_what_a_request_needs_decides_before_room() -> None:
+    assert planning.choose_engine(_spec(OPENVINO, LLAMA), {"top_logprobs"}, _room("openvino")) is LLAMA
 
 
 def test_what_no_engine_can_do_is_refused_by_name() -> None:
     with pytest.raises(UnsupportedParameter, match="m runs on openvino, which can't honour logit_bias") as caught:
-        planning.choose_engine(_spec(OPENVINO), {"logit_bias"}, ())
+        planning.choose_engine(_spec(OPENVINO), {"logit_bias"}, _room("openvino"))
     assert caught.value.param == "logit_bias"
 
 

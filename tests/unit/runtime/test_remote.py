@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from aigc.errors import Busy, UserError, WorkerDied
+from aigc.errors import Unreachable, UserError, WorkerDied
 from aigc.runtime.remote import RemoteServer
 from aigc.settings import Remote
 from aigc.types import Delta, Event, Finished, Message, Started, TextRequest, Usage
@@ -98,7 +98,7 @@ def test_a_dead_address_is_passed_over() -> None:
 
 def test_when_no_address_answers_the_caller_is_told_when_to_come_back() -> None:
     dead = f"http://127.0.0.1:{_free_port()}/v1"
-    with pytest.raises(Busy, match="no address of r answers; 1 tried"):
+    with pytest.raises(Unreachable, match="no address of r answers; 1 tried"):
         asyncio.run(_collect(RemoteServer(Remote(name="r", base_urls=(dead,), models=("big",)))))
 
 
