@@ -67,8 +67,8 @@ test: lint types models
 docs: $(TEST_ENV)/ready
 	$(BIN)/python tools/write_reference.py
 
-bench: $(TEST_ENV)/ready
-	@for script in startup text_server embeddings; do $(BIN)/python benchmarks/$$script.py || exit 1; done
+bench: models
+	@for script in startup text_server embeddings; do AIGC_HOME=$(TEST_HOME) $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 clean:
 	rm -rf $(RUN_ENV) $(TEST_ENV) .test-models dist build
