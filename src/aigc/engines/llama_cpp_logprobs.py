@@ -2,9 +2,9 @@
 
 A character that spans tokens arrives with its last token; of those before, neither number nor probability is told.
 Which they were follows from the bytes. How likely they were is asked afterwards, one token each: a request whose
-sampled token is forced to be a complete character lists the raw probabilities of all tokens, the missing one among them.
-The questions go from the last gap to the first, so that each finds its beginning in the cache. From the first gap on,
-the answer waits.
+sampled token is forced to be a complete character lists the raw probabilities of all tokens, the missing one among
+them. The questions go from the last gap to the first, so that each finds its beginning in the cache. From the first gap
+on, the answer waits.
 
 Knows: llama.cpp's ``logprobs``. Does not know: how a sequence is computed.
 """
