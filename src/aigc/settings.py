@@ -208,14 +208,22 @@ def _remote(table: Mapping[str, Any]) -> Remote:
     known = {f.name for f in dataclasses.fields(Remote)}
     if unknown := set(table) - known:
         raise ValueError(f"[[remotes]] has no {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
-    key = table.get("api_key")
-    if isinstance(key, str) and key.startswith("env:"):
-        if key[4:] not in os.environ:
-            raise ValueError(f"api_key names the variable {key[4:]}, which is not set")
-        key = os.environ[key[4:]]
     return Remote(
-        name=str(table["name"]), base_urls=tuple(table["base_urls"]), models=tuple(table.get("models", ())), api_key=key
+        name=str(table["name"]),
+        base_urls=tuple(table["base_urls"]),
+        models=tuple(table.get("models", ())),
+        api_key=table.get("api_key"),
     )
+
+
+def _with_key(remote: Remote, environ: Mapping[str, str]) -> Remote:
+    """The remote with the key that its variable holds. Raises: UserError if it holds none."""
+    if remote.api_key is None or not remote.api_key.startswith("env:"):
+        return remote
+    variable = remote.api_key[4:]
+    if not environ.get(variable):
+        raise UserError(f"[[remotes]] {remote.name}: api_key names the variable {variable}, which is not set")
+    return dataclasses.replace(remote, api_key=environ[variable])
 
 
 def _default_home() -> Path:
@@ -253,6 +261,7 @@ def load(environ: Mapping[str, str] | None = None, **explicit: Any) -> Settings:
                 break
     values |= {k: v for k, v in explicit.items() if v is not None}
     values["home"] = home
+    values["remotes"] = tuple(_with_key(remote, environ) for remote in values.get("remotes", ()))
     return Settings(**values)
 
 
@@ -310,6 +319,6 @@ _SECRETS = ("AIGC_", "HF_TOKEN", "OPENAI_API_KEY", "PIP_")
 
 
 def child_environment() -> dict[str, str]:
-    """The environment for a worker: ours without keys, and with telemetry switched off."""
+    """The environment for a worker: ours without keys; nothing is imported from the current folder."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_SECRETS)}
-    return kept | {"OPENVINO_TELEMETRY_OPT_OUT": "1", "PYTHONUNBUFFERED": "1"}
+    return kept | {"PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aigc.cli.output import complain, confirm, data, data_json, interactive, note, size, table
+from aigc.errors import UserError
 from aigc.i18n import language, t
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def open_store() -> Store:
 
 
 def pull(
-    source: Annotated[str, typer.Argument(help="A name from `aigc search`, a file, a folder, or an address.")],
+    source: Annotated[list[str], typer.Argument(help="A name from `aigc search`, a file, a folder, or an address.")],
     name: Annotated[str | None, typer.Option("--name", "-n", help="Id to install it under.")] = None,
 ) -> None:
     """Sources are names of the catalogue, GGUF files and model folders of this machine, `hf:owner/repo/file.gguf` for
@@ -36,18 +37,20 @@ def pull(
 
     Examples:
         aigc pull default  # what suits this machine's memory
-        aigc pull tiny
+        aigc pull tiny embedding
         aigc pull ./my.gguf --name mine
         aigc pull hf:owner/repo/file.gguf
     """
     from aigc.cli import progress
 
+    if name is not None and len(source) > 1:
+        raise UserError(t("--name is for one model, {count} were named", count=len(source)))
     store = open_store()
     known = {e.id for e in store.catalogue().entries} | store.catalogue().alias_names
-    if source in known:
-        entry = store.catalogue().get(source)
-        announce(entry)
-    data(progress.pull(store, source, name).id)
+    for one in source:
+        if one in known:
+            announce(store.catalogue().get(one))
+        data(progress.pull(store, one, name).id)
 
 
 def announce(entry: Entry) -> None:

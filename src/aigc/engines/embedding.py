@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -175,13 +175,15 @@ class EmbeddingService:
         self._busy_since = time.monotonic()
         flat = [tokens for job in batch.values() for tokens in job.tokens]
         try:
-            vectors = self._embedder.embed(flat)
+            vectors = self._embed(flat, batch)
         except Exception as error:
             if len(batch) == 1:
                 self._finish([(number, failure(error)) for number in batch])
             else:  # one request's fault must not be another's
                 for number, job in batch.items():
                     self._compute({number: job})
+            return
+        if vectors is None:
             return
         events: list[tuple[int, Event]] = []
         at = 0
@@ -193,6 +195,22 @@ class EmbeddingService:
             except EngineError as error:
                 events.append((number, failure(error)))
         self._finish(events)
+
+    def _embed(self, flat: Sequence[Sequence[int]], batch: Collection[int]) -> NDArray[np.float32] | None:
+        """Vectors of all token lists, a slice of ``BATCH_TOKENS`` at a time; None once nobody wants them any more."""
+        parts: list[NDArray[np.float32]] = []
+        at = 0
+        while at < len(flat):
+            end, size = at + 1, len(flat[at])
+            while end < len(flat) and size + len(flat[end]) <= BATCH_TOKENS:
+                size += len(flat[end])
+                end += 1
+            if not self._running.intersection(batch):
+                return None
+            self._busy_since = time.monotonic()  # a slice is a step: a large request is no hung engine
+            parts.append(self._embedder.embed(flat[at:end]))
+            at = end
+        return np.concatenate(parts)
 
     def _event(self, rows_NW: NDArray[np.float32], job: _Job) -> Embeddings:  # noqa: N803  # N inputs, W width
         if job.dimensions is not None and job.dimensions < self._embedder.width:

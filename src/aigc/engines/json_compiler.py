@@ -310,10 +310,10 @@ class Compiler:
         if not lows or not highs:
             _refuse(pointer, "multipleOf", "can't be enforced without a minimum and a maximum")
         numbers = range(-(-max(lows) // int(step)) * int(step), min(highs) + 1, int(step))
-        if not 0 < len(numbers) <= MAX_VALUES:
-            _refuse(
-                pointer, next(iter(given)), f"the range holds {len(numbers)} numbers, accepted are 1 to {MAX_VALUES}"
-            )
+        count = max(0, (numbers.stop - numbers.start + numbers.step - 1) // numbers.step)  # len() ends at 2**63
+        if not 0 < count <= MAX_VALUES:
+            shown = count if count < SAFE_INTEGER else "too many"
+            _refuse(pointer, next(iter(given)), f"the range holds {shown} numbers, accepted are 1 to {MAX_VALUES}")
         return {"enum": list(numbers)}
 
     def _array(self, given: JSON, pointer: str, depth: int) -> JSON:

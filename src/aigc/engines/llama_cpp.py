@@ -29,7 +29,7 @@ from aigc.types import EngineFile, Feature, ModelSpec
 
 _log = logging.getLogger(__name__)
 
-_BATCH_TOKENS = 128
+_BATCH_TOKENS = 64
 """Prompt tokens between two looks at the cancelled: a batch can't be interrupted."""
 _CELLS = 256
 """The cache's size is a multiple of this."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from aigc.engines import openvino_folder, openvino_grammar
-from aigc.engines.base import Emit, LoadOptions, SequenceDelta, SequenceRequest
+from aigc.engines.base import Emit, LoadOptions, SequenceDelta, SequenceRequest, ToolConstraint
 from aigc.engines.openvino_sequence import Sequence, generation_config
 from aigc.engines.sequence_check import check_text, refuse, refuse_token
 from aigc.errors import AigcError, Busy, EngineError, EngineMissing, InsufficientMemory
@@ -205,6 +205,7 @@ class OpenVinoEngine:
                 assert request.constraint is not None
                 self._trial.check(openvino_grammar.structure(request.constraint))
             except AigcError as error:
+                error.param = "tools" if isinstance(request.constraint, ToolConstraint) else "response_format"
                 note = SequenceDelta(id=request.id, error=error)
             except Exception as error:
                 _log.exception("a grammar could not be tried")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import shutil
 import subprocess
 import sys
@@ -128,8 +129,9 @@ def _check_room(weights: Path, folder: Path, rewrite: bool) -> None:
 def _run(source: Path, report: Callable[[float], None]) -> None:
     expected = 3 + source.stat().st_size / _BYTES_PER_SECOND
     began = time.monotonic()
-    command = [sys.executable, "-m", "aigc.engines.openvino_convert_worker", str(source)]
-    with tempfile.TemporaryFile() as log, subprocess.Popen(command, stdout=log, stderr=log) as child:
+    command = [sys.executable, "-m", "aigc.engines.openvino_convert_worker", str(source.absolute())]
+    root = os.path.abspath(os.sep)  # `python -m` imports from the current folder first: not from the user's
+    with tempfile.TemporaryFile() as log, subprocess.Popen(command, stdout=log, stderr=log, cwd=root) as child:
         try:
             while child.poll() is None:
                 report(min(0.97, (time.monotonic() - began) / expected))

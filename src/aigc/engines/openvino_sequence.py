@@ -8,12 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence as Tokens
 from typing import Any, Literal
 
-from aigc.engines.base import SequenceDelta, SequenceRequest
+from aigc.engines.base import Draw, SequenceDelta, SequenceRequest
 from aigc.engines.detokenise import Detokeniser, token_logprob
 from aigc.engines.openvino_grammar import structure
 
 _SEEDS = 2**32 - 1
+_COLD = 1e-6
+"""Logits are float32: below this, a temperature or a share of the probability leaves one token."""
 _REASONS: dict[str, Literal["stop", "length"]] = {"STOP": "stop", "LENGTH": "length"}
+
+
+def _greedy(draw: Draw) -> bool:
+    """Whether only the likeliest token is left to draw; OpenVINO refuses such settings, or divides by zero."""
+    return draw.temperature < _COLD or draw.top_p < _COLD or draw.top_k == 1 or (draw.min_p or 0) > 1 - _COLD
 
 
 def generation_config(request: SequenceRequest, stop_ids: Tokens[int]) -> Any:
@@ -27,7 +34,7 @@ def generation_config(request: SequenceRequest, stop_ids: Tokens[int]) -> Any:
     config.ignore_eos = request.ignore_eos
     if not request.ignore_eos:
         config.stop_token_ids = set(stop_ids)
-    config.do_sample = draw.temperature > 0
+    config.do_sample = not _greedy(draw)
     if config.do_sample:
         config.temperature = draw.temperature
         config.top_p = draw.top_p

@@ -272,5 +272,5 @@ def _arguments(text: str) -> Any:
     """Arguments as the object that templates expect; as they are where they are no JSON."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text

@@ -78,6 +78,8 @@ class ToolParser:
         self._required = required
         self._parallel = parallel
         self._buffer = ""
+        self._tried = 0
+        """Where in the buffer to look for the next closing tag; those before it didn't end a call."""
         self._layout = ""  # white space that belongs to the text only if more text follows
         self._scanner: ObjectScanner | None = None  # inside the arguments of a required call
         self._arguments: list[str] = []
@@ -138,20 +140,23 @@ class ToolParser:
         return self._buffer.startswith(_OPEN)
 
     def _whole_call(self, found: list[str | ToolCallDelta]) -> bool:
-        end = self._buffer.find(_CLOSE, len(_OPEN))
+        end = self._buffer.find(_CLOSE, max(len(_OPEN), self._tried))
         while end >= 0:
             body = self._buffer[len(_OPEN) : end]
             if calls := self._proven(body):
                 self._buffer = self._buffer[end + len(_CLOSE) :]
-                self._layout = ""
+                self._layout, self._tried = "", 0
                 self._accept(calls, found)
                 return True
             # The closing tag may stand inside a string of the arguments: a later one may be the real one.
             if _complete(body):
                 break
-            end = self._buffer.find(_CLOSE, end + 1)
+            self._tried = end + 1  # with more text behind it, this tag will be no better
+            end = self._buffer.find(_CLOSE, self._tried)
         else:
+            self._tried = max(self._tried, len(self._buffer) - len(_CLOSE) + 1)
             return False
+        self._tried = 0
         found.append(self._layout + self._buffer[: end + len(_CLOSE)])
         self._buffer, self._layout = self._buffer[end + len(_CLOSE) :], ""
         return True
@@ -170,7 +175,7 @@ class ToolParser:
         if match := _HEAD.match(body):
             scanner = ObjectScanner()
             return name, body[match.end() : match.end() + scanner.end(body[match.end() :])]
-        return name, json.dumps(arguments, ensure_ascii=False)
+        return name, json.dumps(arguments)  # half a surrogate pair, say, could not be sent otherwise
 
     def _accept(self, call: tuple[str, str], found: list[str | ToolCallDelta]) -> None:
         found.append(ToolCallDelta(index=self.calls, id=new_id(), name=call[0], arguments=call[1]))

@@ -80,6 +80,7 @@ class WorkerProcess:
                 stdout=self._words,
                 stderr=self._words,
                 env=child_environment(),
+                cwd=os.path.abspath(os.sep),  # `python -m` imports from the current folder first: not from the user's
                 start_new_session=True,
             )
         reader, self._writer = await asyncio.open_connection(sock=ours)
@@ -143,8 +144,8 @@ class WorkerProcess:
             with contextlib.suppress(ProcessLookupError):
                 self._popen.kill()
             await asyncio.to_thread(self._wait, _CLOSE_SECONDS)
-        if unexpected and not self._words.closed:
-            self._log_last_words()
+        if not self._words.closed:
+            self._log_last_words(unexpected)
         self._words.close()
 
     def _wait(self, seconds: float) -> None:
@@ -192,8 +193,12 @@ class WorkerProcess:
 
     async def _watch(self) -> None:
         while self.state == "ready":
+            asked = time.monotonic()
             self._send(wire.Ping())
             await asyncio.sleep(_PING_SECONDS)
+            if time.monotonic() - asked > 2 * _PING_SECONDS:  # we ourselves were stopped: its silence proves nothing
+                self._last_report = time.monotonic()
+                continue
             silence = time.monotonic() - self._last_report
             if silence > self._hang_seconds:
                 log.error("worker of %s (pid %s) is silent for %.0f s: killed", self.spec.id, self.pid, silence)
@@ -215,11 +220,13 @@ class WorkerProcess:
             retry_after_seconds=1.0,
         )
 
-    def _log_last_words(self) -> None:
-        """What native code said before it died goes to the log, never to a client."""
+    def _log_last_words(self, unexpected: bool) -> None:
+        """What native code or a traceback said goes to the log, never to a client."""
         self._words.seek(max(0, os.fstat(self._words.fileno()).st_size - _LAST_WORDS_BYTES))
         words = self._words.read().decode(errors="replace").strip()
-        assert self._popen is not None
-        code = self._popen.returncode
-        how = signal.Signals(-code).name if code is not None and code < 0 else f"exit status {code}"
-        log.error("worker of %s died: %s%s", self.spec.id, how, f"; it said: {words}" if words else "")
+        if unexpected and self._popen is not None:
+            code = self._popen.returncode
+            how = signal.Signals(-code).name if code is not None and code < 0 else f"exit status {code}"
+            log.error("worker of %s died: %s%s", self.spec.id, how, f"; it said: {words}" if words else "")
+        elif words:
+            log.warning("worker of %s ended; it had said: %s", self.spec.id, words)

@@ -65,7 +65,7 @@ class RemoteServer:
                 self.models = tuple(_spec(self.name, model) for model in wording.model_names(answer.content))
                 self.reachable = True
                 return
-            except (httpx.TransportError, asyncio.TimeoutError, TimeoutError, AigcError) as error:
+            except (httpx.HTTPError, httpx.InvalidURL, asyncio.TimeoutError, TimeoutError, AigcError) as error:
                 log.warning("models of %s can't be listed: %s", self.name, type(error).__name__)
         self.reachable = False
 
@@ -77,6 +77,7 @@ class RemoteServer:
     async def answer(self, model: str, request: Request) -> AsyncGenerator[Event, None]:
         """Ask the least loaded healthy address; the next one if it can't be reached. Raises: AigcError."""
         tried: list[_Address] = []
+        busy: Busy | None = None
         while (address := self._pick(tried)) is not None:
             tried.append(address)
             begun = False
@@ -87,14 +88,18 @@ class RemoteServer:
                         begun = self.reachable = True
                         yield event
                 return
-            except (httpx.TransportError, Busy) as error:
+            except (httpx.HTTPError, httpx.InvalidURL, Busy) as error:
                 if begun:
                     raise WorkerDied(f"{self.name} broke off in the middle of the answer") from error
-                if not isinstance(error, Busy):
+                if isinstance(error, Busy):
+                    busy = error
+                else:
                     address.sick_until = time.monotonic() + _SICK_SECONDS
                 log.warning("%s: an address of %s failed, trying the next", type(error).__name__, self.name)
             finally:
                 address.running -= 1
+        if busy is not None:
+            raise busy
         self.reachable = False
         raise Unreachable(
             f"no address of {self.name} answers; {len(self._addresses)} tried",

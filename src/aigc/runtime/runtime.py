@@ -241,11 +241,17 @@ class Runtime:
     async def _reap(self) -> None:
         while True:
             await asyncio.sleep(_REAP_SECONDS)
-            limit = self._settings.idle_seconds
-            for seat in list(self._seats.values()):
-                if limit and seat.in_memory and seat.idle_seconds > limit:
-                    await seat.unload()
-            await asyncio.gather(*(remote.refresh() for remote in self._remotes))
+            try:
+                await self._unload_idle()
+                await asyncio.gather(*(remote.refresh() for remote in self._remotes))
+            except Exception:  # whatever it is, models must go on being unloaded
+                log.exception("unloading idle models failed this time")
+
+    async def _unload_idle(self) -> None:
+        limit = self._settings.idle_seconds
+        for seat in list(self._seats.values()):
+            if limit and seat.in_memory and seat.idle_seconds > limit:
+                await seat.unload()
 
 
 def _key(spec: ModelSpec, file: EngineFile) -> tuple[str, str, str]:

@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from aigc.engines.base import LoadOptions
-from aigc.errors import AigcError
+from aigc.errors import AigcError, WorkerDied
 from aigc.runtime.process import WorkerProcess
 from aigc.runtime.status import WorkerState, WorkerStatus
 from aigc.runtime.turnstile import Turnstile
@@ -57,6 +57,7 @@ class Seat:
         self._starting: asyncio.Task[WorkerProcess] | None = None
         self._last_used = time.monotonic()
         self._load_error: tuple[float, AigcError] | None = None
+        self._failed_loads = 0
         self._has_room = False
 
     @property
@@ -132,9 +133,11 @@ class Seat:
         try:
             await process.start(self._load_seconds)
         except AigcError as error:
-            self._load_error = (time.monotonic(), error)
+            self._failed_loads += 1
+            if self._failed_loads > 1 or not isinstance(error, WorkerDied):  # a process that was killed may start again
+                self._load_error = (time.monotonic(), error)
             raise
-        self._load_error = None
+        self._load_error, self._failed_loads = None, 0
         log.info("loaded %s in %.1f s (pid %s)", self.name, time.monotonic() - began, process.pid)
         return process
 

@@ -39,7 +39,7 @@ class Turnstile:
     @property
     def waiting(self) -> int:
         """Visitors in the queue."""
-        return len(self._queue)
+        return sum(not place.done() for _, place in self._queue)
 
     @asynccontextmanager
     async def enter(self, weight: int) -> AsyncIterator[None]:
@@ -56,12 +56,12 @@ class Turnstile:
             self._admit()
 
     async def _take(self, weight: int) -> None:
-        if not self._queue and self._inside + weight <= self._places:
+        if not self.waiting and self._inside + weight <= self._places:
             self._inside += weight
             return
-        if len(self._queue) >= self._queue_size:
+        if self.waiting >= self._queue_size:
             raise Busy(
-                f"{len(self._queue)} requests are waiting already; accepted: {self._queue_size}",
+                f"{self.waiting} requests are waiting already; accepted: {self._queue_size}",
                 hint="send it again after the time in Retry-After",
                 retry_after_seconds=self._expected_wait(),
             )
@@ -72,12 +72,12 @@ class Turnstile:
         except asyncio.CancelledError:
             if place.done() and not place.cancelled():  # admitted and cancelled in the same moment
                 self._inside -= weight
-            else:
-                self._queue.remove((weight, place))
             self._admit()
             raise
 
     def _admit(self) -> None:
+        """Let in whoever fits. Those who left are dropped here: many may leave before any of them is told of it."""
+        self._queue = deque(entry for entry in self._queue if not entry[1].done())
         while self._queue and self._inside + self._queue[0][0] <= self._places:
             weight, place = self._queue.popleft()
             self._inside += weight

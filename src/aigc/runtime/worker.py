@@ -96,12 +96,20 @@ class Worker:
         return int(self._process.memory_info().rss)
 
 
+def _end(failure: threading.ExceptHookArgs) -> None:
+    """A dead thread makes a dead worker: what it would have answered must not wait for ever."""
+    log.critical("the thread %s died", failure.thread.name if failure.thread else "?", exc_info=failure.exc_value)
+    sys.stderr.flush()
+    os._exit(1)
+
+
 def main(arguments: Sequence[str]) -> None:
     """Run a worker on the file descriptor that ``arguments`` names."""
     fd, parent = (int(argument) for argument in arguments)
     _die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's to handle
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    threading.excepthook = _end
     Worker(socket.socket(fileno=fd)).run()
     sys.stderr.flush()
     os._exit(0)  # native threads and destructors have nothing left to say

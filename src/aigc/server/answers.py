@@ -1,13 +1,15 @@
 """Text answers, whole or as a stream, for every endpoint that makes them.
 
-Nothing is sent before the runtime has accepted every prompt, so that what it refuses has its own HTTP status. A client
-that leaves ends the work in every phase.
+A stream begins when the runtime has accepted every prompt, so that what it refuses has its own HTTP status. Where
+places are few, some prompts wait for others to end; so it begins no later than one keep-alive interval after the first
+was accepted, and what is refused later becomes an event. A client that leaves ends the work in every phase.
 
 Knows: when to send what. Does not know: the JSON of an endpoint; a `Format` does.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -107,10 +109,7 @@ class TextAnswer(Response):
     async def _answer_stream(self, notes: trace.Trace, scope: Scope, receive: Receive, send: Send) -> None:
         async with self._feed() as feed:
             pieces = _Pieces(self._form, len(self._requests), notes)
-            while pieces.waiting:
-                events = await feed.take(sse.KEEP_ALIVE_SECONDS)
-                assert events is not None, "an answer ended before it began"
-                pieces.add(events)
+            await self._begin(feed, pieces)
             await send({"type": "http.response.start", "status": 200, "headers": list(sse.HEADERS)})
             await send(_piece(self._form.opening() + pieces.take()))
             try:
@@ -121,6 +120,16 @@ class TextAnswer(Response):
                 notes.error = ours.code
                 await send(_piece(sse.failure(ours)))
             await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _begin(self, feed: Feed, pieces: _Pieces) -> None:
+        """Wait until the status can be told. Raises: whatever the runtime refused a prompt with by then."""
+        latest = math.inf
+        while pieces.waiting and (left := latest - time.perf_counter()) > 0:
+            events = await feed.take(min(left, sse.KEEP_ALIVE_SECONDS))
+            assert events is not None, "an answer ended before it began"
+            pieces.add(events)
+            if latest == math.inf and pieces.waiting < len(self._requests):
+                latest = time.perf_counter() + sse.KEEP_ALIVE_SECONDS
 
     async def _go_on(self, feed: Feed, pieces: _Pieces, send: Send) -> None:
         last = time.perf_counter()

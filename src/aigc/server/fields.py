@@ -1,5 +1,8 @@
 """Building blocks of request bodies: ranges that several endpoints share, and fields that are refused by name.
 
+Every list of a body is marked with ``fail_fast``: only the first error is told to the client, and one error for each
+element of a long list would hold up the server for half a minute and take gigabytes.
+
 Knows: pydantic, OpenAI's ranges. Does not know: any one endpoint.
 """
 
@@ -102,7 +105,7 @@ TokenLimit = Annotated[int, Field(strict=True, ge=1, le=MAX_TOKENS)]
 TokenId = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
 Stop = Annotated[
     list[Annotated[str, Field(strict=True, min_length=1, max_length=256)]],
-    Field(min_length=1, max_length=4),
+    Field(min_length=1, max_length=4, fail_fast=True),
     BeforeValidator(_listed, json_schema_input_type=str | list[str]),
 ]
 LogitBias = Annotated[dict[int, float], BeforeValidator(_bias, json_schema_input_type=dict[str, float])]

@@ -51,24 +51,31 @@ class Observe:
         if trace.method == "HEAD":
             scope["method"] = "GET"
         status = 499  # unless an answer begins, the client left before
+        body_to_come = _has_body(scope)
+
+        async def note_end() -> Message:
+            nonlocal body_to_come
+            message = await receive()
+            body_to_come = body_to_come and message.get("more_body", False)
+            return message
 
         async def answer(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = {**message, "headers": _complete(list(message.get("headers", ())), trace.id)}
+                message = {**message, "headers": _complete(list(message.get("headers", ())), trace.id, body_to_come)}
             elif trace.method == "HEAD":
                 message = {**message, "body": b""}
             await send(message)
 
         try:
-            await self._app(scope, receive, answer)
+            await self._app(scope, note_end, answer)
         except Exception as error:
             ours = error if isinstance(error, AigcError) else errors.from_unexpected(error, trace.id)
             trace.error = ours.code
             if status != 499:
                 raise  # half an answer is out: the connection has to break
-            await errors.response(ours)(scope, receive, answer)
+            await errors.response(ours)(scope, note_end, answer)
         finally:
             self._metrics.finished(trace, status)
             logs.finished(trace, status)
@@ -80,8 +87,18 @@ def _request_id(scope: Scope) -> str:
     return given.decode() if _ID.fullmatch(given) else new_id()
 
 
-def _complete(headers: list[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+def _has_body(scope: Scope) -> bool:
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value.strip() != b"0")
+        for name, value in scope["headers"]
+    )
+
+
+def _complete(headers: list[tuple[bytes, bytes]], request_id: str, body_to_come: bool) -> list[tuple[bytes, bytes]]:
     present = {name.lower() for name, _ in headers}
     headers += [pair for pair in (*_HEADERS, *_API_HEADERS) if pair[0] not in present]
+    if body_to_come and b"connection" not in present:
+        # Nobody will read the body any more: without an end a client could hold the connection by sending it for ever.
+        headers.append((b"connection", b"close"))
     headers.append((b"x-request-id", request_id.encode()))
     return headers

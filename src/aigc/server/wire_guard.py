@@ -77,6 +77,12 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_header = True
         self._pending_bytes = 0
 
+    def on_response_complete(self) -> None:
+        """An answer is complete; if its request is not, nobody will read the rest, whoever answered."""
+        super().on_response_complete()
+        if self.cycle.response_complete and self.cycle.more_body:
+            self.transport.close()
+
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP is told so in the envelope of all errors."""
         self._refuse(UserError("this is not a valid HTTP/1.1 request"))
@@ -93,6 +99,11 @@ class GuardedProtocol(HttpToolsProtocol):
     def _too_slow(self) -> None:
         self._header_timer = None
         if self.transport.is_closing():
+            return
+        if self.cycle is not None and not self.cycle.response_complete:
+            # An answer is under way. What came after its request, the beginning of a further one or an empty line
+            # (RFC 9112, 2.2), is no reason to cut it off; it has the same time again.
+            self._start_timer()
             return
         if not self._pending_bytes:  # a connection that was opened ahead and never used
             self.transport.close()

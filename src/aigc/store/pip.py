@@ -41,8 +41,8 @@ def run_pip(
         StorageFull: pip ran out of room.
     """
     command = [sys.executable, "-m", "pip", *arguments, "--no-input", "--disable-pip-version-check"]
-    # Passed on as it is, apart from the temporary folder; nothing is read from it.
-    environment = {**os.environ, "TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1"}
+    # Passed on as it is, apart from the temporary folder, and that nothing is imported from the current one.
+    environment = {**os.environ, "TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}
     with tempfile.TemporaryFile(dir=scratch) as errors:
         try:
             child = subprocess.Popen(

@@ -47,14 +47,11 @@ def test_a_name_that_does_not_exist_is_refused(tmp_path: Path) -> None:
         load({"AIGC_HOME": str(tmp_path)})
 
 
-def test_remotes_come_from_the_file_and_their_keys_from_the_environment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("VLLM_KEY", "secret")
+def test_remotes_come_from_the_file_and_their_keys_from_the_environment(tmp_path: Path) -> None:
     (tmp_path / "aigc.toml").write_text(
         '[[remotes]]\nname = "vllm"\nbase_urls = ["http://127.0.0.1:1/v1"]\napi_key = "env:VLLM_KEY"\n'
     )
-    (remote,) = load({"AIGC_HOME": str(tmp_path)}).remotes
+    (remote,) = load({"AIGC_HOME": str(tmp_path), "VLLM_KEY": "secret"}).remotes
     assert (remote.name, remote.base_urls, remote.api_key) == ("vllm", ("http://127.0.0.1:1/v1",), "secret")
 
 

@@ -129,3 +129,23 @@ def test_a_computation_that_hangs_is_seen(service, embedder, sink):
 def test_closing_closes_the_embedder(embedder, sink):
     EmbeddingService(embedder, SPEC, sink).close()
     assert embedder.closed
+
+
+def test_a_large_request_is_computed_in_slices(service, embedder, sink, monkeypatch):
+    monkeypatch.setattr("aigc.engines.embedding.BATCH_TOKENS", 10)
+    service.submit(1, EmbedRequest(inputs=("aaaa", "bbbb", "cccc", "dddd", "aaaa")))
+    [event] = sink.wait()
+    assert embedder.calls == [2, 2, 1]
+    assert rows(event).argmax(axis=1).tolist() == [0, 1, 2, 3, 0]
+
+
+def test_cancelling_a_large_request_ends_it_after_the_slice(service, embedder, sink, monkeypatch):
+    monkeypatch.setattr("aigc.engines.embedding.BATCH_TOKENS", 10)
+    embedder.gate.clear()
+    service.submit(1, EmbedRequest(inputs=("aaaa",) * 100))
+    assert embedder.entered.wait(10)
+    service.cancel(1)
+    embedder.gate.set()
+    service.submit(2, EmbedRequest(inputs=("b",)))
+    sink.wait(2)
+    assert embedder.calls == [2, 1]

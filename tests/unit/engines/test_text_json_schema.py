@@ -263,3 +263,11 @@ def test_what_cannot_be_enforced_can_be_left_out():
 def test_what_is_no_schema_stays_refused():
     with pytest.raises(InvalidSchema):
         relax_schema({"properties": {"a": 5}})
+
+
+@pytest.mark.parametrize("most", [2**62, 2**63 - 1, 10**30, 1e308])
+def test_a_range_of_astronomic_size_is_refused_and_not_counted(most):
+    with pytest.raises(InvalidSchema, match="the range holds"):
+        compile_schema({"type": "integer", "minimum": 0, "maximum": most, "multipleOf": 1})
+    with pytest.raises(InvalidSchema, match="the range holds"):
+        compile_schema({"type": "integer", "minimum": -2, "maximum": most})

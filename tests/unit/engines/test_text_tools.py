@@ -91,3 +91,19 @@ def test_arguments_that_break_a_strict_schema_are_the_engines_fault_where_a_call
 
 def test_ids_differ():
     assert len({new_id() for _ in range(100)}) == 100
+
+
+def test_what_could_not_be_sent_as_text_is_sent_as_an_escape():
+    call = '<tool_call>{"arguments": {"x": "\\ud800"}, "name": "f"}</tool_call>'
+    [delta] = [part for part in parser().push(call) if not isinstance(part, str)]
+    assert delta.arguments == '{"x": "\\ud800"}'
+
+
+def test_a_closing_tag_is_looked_at_once(monkeypatch):
+    tried = []
+    one = parser()
+    monkeypatch.setattr(one, "_proven", lambda body: tried.append(body))
+    one.push('<tool_call>\n{"name": "f", "arguments": {"x": "')
+    for _ in range(300):
+        one.push("</tool_call>")
+    assert len(tried) == 300

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from aigc.errors import Unreachable, UserError, WorkerDied
+from aigc.errors import Busy, Unreachable, UserError, WorkerDied
 from aigc.runtime.remote import RemoteServer
 from aigc.settings import Remote
 from aigc.types import Delta, Event, Finished, Message, Started, TextRequest, Usage
@@ -126,3 +126,25 @@ def test_a_refusal_is_passed_on_in_our_words() -> None:
         asyncio.run(scene())
     assert "traceback" not in str(caught.value)
     assert caught.value.param == "seed"
+
+
+def test_a_busy_remote_server_is_busy_and_not_gone() -> None:
+    async def scene() -> bool:
+        async with _server(lambda path: (429, [b"{}"])) as (url, _):
+            remote = RemoteServer(Remote(name="r", base_urls=(url,), models=("big",)))
+            with pytest.raises(Busy, match="the remote server is busy"):
+                await _collect(remote)
+            return remote.reachable
+
+    assert asyncio.run(scene())
+
+
+def test_an_unreadable_list_of_models_ends_nothing() -> None:
+    async def scene() -> bool:
+        async with _server(lambda path: (200, [b"no json"])) as (url, _):
+            remote = RemoteServer(Remote(name="r", base_urls=(url,)))
+            await remote.refresh()
+            await remote.close()
+            return remote.reachable
+
+    assert asyncio.run(scene()) is False

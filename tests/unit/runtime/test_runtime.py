@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
 from typing import TypeVar
 
 import psutil
@@ -317,3 +318,47 @@ def test_an_unknown_model_is_an_error_that_lists_the_known() -> None:
                 runtime.resolve("b", "chat")
 
     scene(body)
+
+
+def test_a_server_that_was_stopped_itself_does_not_blame_its_workers() -> None:
+    async def body() -> tuple[list[int], list[int]]:
+        async with running(Models(("a", "echo:")), hang_seconds=3.0) as runtime:
+            await answer(runtime, "a", ask("x"))
+            before = workers_of(runtime)
+            time.sleep(6)  # the loop stands still, as after Ctrl-Z
+            await asyncio.sleep(3)
+            await answer(runtime, "a", ask("y"))
+            return before, workers_of(runtime)
+
+    before, after = scene(body)
+    assert before == after
+
+
+def test_a_worker_imports_nothing_from_the_folder_that_the_server_was_started_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "psutil.py").write_text("raise SystemExit('the wrong psutil')")
+    monkeypatch.chdir(tmp_path)
+
+    async def body() -> str:
+        async with running(Models(("a", "echo:"))) as runtime:
+            return await answer(runtime, "a", ask("hello"))
+
+    assert scene(body) == "hello"
+
+
+def test_sixty_callers_who_leave_at_once_leave_nothing_behind() -> None:
+    async def body() -> float:
+        async with running(Models(("a", "echo:?delay=0.02")), max_sequences=8) as runtime:
+            await answer(runtime, "a", ask("warm"))
+            calls = [asyncio.create_task(answer(runtime, "a", ask("x" * 500))) for _ in range(60)]
+            await until(lambda: runtime.status().workers[0].waiting == 52)
+            for call in calls:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+            worker = runtime.status().workers[0]
+            seconds = await until(lambda: (worker.running, worker.waiting) == (0, 0))
+            assert await answer(runtime, "a", ask("next")) == "next"
+            return seconds
+
+    assert scene(body) < 1

@@ -91,3 +91,17 @@ def test_a_request_of_many_choices_takes_many_places_but_never_more_than_there_a
             return three, gate.inside
 
     assert asyncio.run(scene()) == (3, 4)
+
+
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_no_place_is_lost_when_those_inside_and_those_waiting_leave_together(order: str) -> None:
+    async def scene() -> tuple[int, int]:
+        gate, leave = Turnstile(1, 10), asyncio.Event()
+        visits = {name: asyncio.create_task(_stay(gate, name, [], leave)) for name in "ab"}
+        await asyncio.sleep(0)
+        for name in order:
+            visits[name].cancel()
+        await asyncio.gather(*visits.values(), return_exceptions=True)
+        return gate.inside, gate.waiting
+
+    assert asyncio.run(scene()) == (0, 0)

@@ -7,16 +7,21 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel, ValidationError
 
 from aigc.db.keys import Identity
 from aigc.errors import Busy, WorkerDied
 from aigc.server import static
+from aigc.server.chat.protocol import ChatRequest
 from aigc.server.completions.answer import CompletionForm
+from aigc.server.completions.protocol import CompletionRequest
+from aigc.server.embeddings.protocol import EmbeddingRequest
 from aigc.server.errors import InvalidJson, InvalidValue, envelope, response
 from aigc.server.feed import Feed
 from aigc.server.hosts import host_name, same_origin
 from aigc.server.json_body import parse
 from aigc.server.sessions import SESSION_SECONDS, TOKEN_SECONDS, Sessions
+from aigc.server.tokenize.protocol import TokenizeBody
 from aigc.server.validation import show
 from aigc.types import Delta, Event, Failure, Started, TokenLogprob, Usage
 
@@ -24,6 +29,41 @@ ANN = Identity("ann", "key_1")
 
 
 # ---------------------------------------------------------------- bodies
+
+WRONG = [0.5] * 50
+PARTS = {"role": "user", "content": WRONG}
+ANSWER = {"role": "assistant", "content": WRONG}
+CALLS = {"role": "assistant", "tool_calls": WRONG}
+ALLOWED = {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": WRONG}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        (CompletionRequest, {"prompt": ["a", *WRONG]}),
+        (CompletionRequest, {"prompt": [1, *WRONG]}),
+        (CompletionRequest, {"prompt": [[1], *WRONG]}),
+        (CompletionRequest, {"prompt": [[1, *WRONG]]}),
+        (CompletionRequest, {"prompt": "a", "stop": WRONG}),
+        (EmbeddingRequest, {"input": ["a", *WRONG]}),
+        (EmbeddingRequest, {"input": [1, *WRONG]}),
+        (EmbeddingRequest, {"input": [[1], *WRONG]}),
+        (EmbeddingRequest, {"input": [[1, *WRONG]]}),
+        (TokenizeBody, {"messages": WRONG}),
+        (ChatRequest, {"messages": WRONG}),
+        (ChatRequest, {"messages": [PARTS]}),
+        (ChatRequest, {"messages": [ANSWER]}),
+        (ChatRequest, {"messages": [CALLS]}),
+        (ChatRequest, {"messages": [{"role": "user", "content": "a"}], "tools": WRONG}),
+        (ChatRequest, {"messages": [{"role": "user", "content": "a"}], "functions": WRONG}),
+        (ChatRequest, {"messages": [{"role": "user", "content": "a"}], "tool_choice": ALLOWED}),
+        (ChatRequest, {"messages": [{"role": "user", "content": "a"}], "modalities": WRONG}),
+    ],
+)
+def test_a_list_of_wrong_elements_is_one_error(kind: type[BaseModel], fields: dict[str, object]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        kind.model_validate({"model": "default", **fields})
+    assert caught.value.error_count() == 1
 
 
 @pytest.mark.parametrize("depth", [1, 64])

@@ -63,10 +63,13 @@ _BY_FORM = Discriminator(
     custom_error_message="a string or an array of content parts",
 )
 Content = Annotated[
-    Annotated[Text, Tag("text")] | Annotated[list[_PART], Field(min_length=1, max_length=1024), Tag("parts")], _BY_FORM
+    Annotated[Text, Tag("text")]
+    | Annotated[list[_PART], Field(min_length=1, max_length=1024, fail_fast=True), Tag("parts")],
+    _BY_FORM,
 ]
 AnswerContent = Annotated[
-    Annotated[Text, Tag("text")] | Annotated[list[_ANSWER_PART], Field(min_length=1, max_length=1024), Tag("parts")],
+    Annotated[Text, Tag("text")]
+    | Annotated[list[_ANSWER_PART], Field(min_length=1, max_length=1024, fail_fast=True), Tag("parts")],
     _BY_FORM,
 ]
 
@@ -108,6 +111,9 @@ def _no_custom(value: Any) -> Any:
     return value
 
 
+_CALL = Annotated[Call, BeforeValidator(_no_custom)]
+
+
 class AssistantMessage(Body):
     """An answer, or calls of tools."""
 
@@ -116,7 +122,7 @@ class AssistantMessage(Body):
     refusal: Text | None = None
     name: Name | None = None
     audio: Annotated[None, refused("no installed model speaks in a chat")] = None
-    tool_calls: Annotated[list[Annotated[Call, BeforeValidator(_no_custom)]], Field(max_length=128)] | None = None
+    tool_calls: Annotated[list[_CALL], Field(max_length=128, fail_fast=True)] | None = None
     function_call: FunctionText | None = None
 
     @model_validator(mode="after")

@@ -57,16 +57,16 @@ ResponseFormat = Annotated[TextFormat | ObjectFormat | SchemaFormat, Field(discr
 class ChatRequest(Sampled):
     """A chat to be continued."""
 
-    messages: Annotated[list[AnyMessage], Field(min_length=1, max_length=2048)]
+    messages: Annotated[list[AnyMessage], Field(min_length=1, max_length=2048, fail_fast=True)]
     max_tokens: TokenLimit | None = None
     max_completion_tokens: TokenLimit | None = None
     logprobs: Flag | None = None
     top_logprobs: Annotated[int, Field(strict=True, ge=0, le=20)] | None = None
     response_format: ResponseFormat | None = None
-    tools: Annotated[list[AnyTool], Field(max_length=128)] | None = None
+    tools: Annotated[list[AnyTool], Field(max_length=128, fail_fast=True)] | None = None
     tool_choice: Choice | None = None
     parallel_tool_calls: Flag | None = None
-    functions: Annotated[list[LegacyFunction], Field(min_length=1, max_length=128)] | None = None
+    functions: Annotated[list[LegacyFunction], Field(min_length=1, max_length=128, fail_fast=True)] | None = None
     function_call: FunctionChoice | None = None
     metadata: Metadata | None = None
     safety_identifier: Annotated[str, Field(strict=True, max_length=64)] | None = None

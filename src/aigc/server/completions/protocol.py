@@ -28,12 +28,12 @@ def _kind(value: Any) -> str | None:
     return kinds.get(type(first))
 
 
-Tokens = Annotated[list[TokenId], Field(min_length=1)]
+Tokens = Annotated[list[TokenId], Field(min_length=1, fail_fast=True)]
 Prompt = Annotated[
     Annotated[Text, Tag("text")]
-    | Annotated[list[Text], Field(max_length=MAX_CHOICES), Tag("texts")]
+    | Annotated[list[Text], Field(max_length=MAX_CHOICES, fail_fast=True), Tag("texts")]
     | Annotated[Tokens, Tag("tokens")]
-    | Annotated[list[Tokens], Field(max_length=MAX_CHOICES), Tag("token_lists")],
+    | Annotated[list[Tokens], Field(max_length=MAX_CHOICES, fail_fast=True), Tag("token_lists")],
     Discriminator(
         _kind,
         custom_error_type="invalid_form",

@@ -29,12 +29,12 @@ def _kind(value: Any) -> str | None:
 
 
 Line = Annotated[str, Field(strict=True, min_length=1)]
-Tokens = Annotated[list[TokenId], Field(min_length=1)]
+Tokens = Annotated[list[TokenId], Field(min_length=1, fail_fast=True)]
 Input = Annotated[
     Annotated[Line, Tag("text")]
-    | Annotated[list[Line], Field(max_length=_MOST), Tag("texts")]
+    | Annotated[list[Line], Field(max_length=_MOST, fail_fast=True), Tag("texts")]
     | Annotated[Tokens, Tag("tokens")]
-    | Annotated[list[Tokens], Field(max_length=_MOST), Tag("token_lists")],
+    | Annotated[list[Tokens], Field(max_length=_MOST, fail_fast=True), Tag("token_lists")],
     Discriminator(
         _kind,
         custom_error_type="invalid_form",

@@ -21,7 +21,7 @@ class TokenizeBody(Body):
 
     model: ModelName
     input: Text | None = None
-    messages: Annotated[list[AnyMessage], Field(min_length=1, max_length=2048)] | None = None
+    messages: Annotated[list[AnyMessage], Field(min_length=1, max_length=2048, fail_fast=True)] | None = None
 
     def to_request(self) -> TokenizeRequest:
         """What the runtime is asked. Raises: InvalidValue: not exactly one of the two."""

@@ -1,0 +1,30 @@
+"""Sampling settings in OpenVINO's words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from aigc.engines.base import Draw, SequenceRequest
+from aigc.engines.openvino_sequence import generation_config
+
+
+def _config(**draw: Any) -> Any:
+    request = SequenceRequest(id=1, tokens=[1], max_tokens=5, draw=Draw(seed=7, **{"temperature": 1.0, **draw}))
+    return generation_config(request, (2,))
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [{"temperature": 0.0}, {"temperature": 1e-300}, {"top_p": 0.0}, {"min_p": 1.0}, {"top_k": 1}],
+)
+def test_settings_that_leave_one_token_are_greedy(draw: dict[str, float]) -> None:
+    assert _config(**draw).do_sample is False
+
+
+def test_other_settings_are_passed_on() -> None:
+    config = _config(temperature=0.5, top_p=0.25, top_k=3, min_p=0.125, presence_penalty=1.5, frequency_penalty=-1.0)
+    assert config.do_sample is True
+    assert (config.temperature, config.top_p, config.top_k, config.min_p) == (0.5, 0.25, 3, 0.125)
+    assert (config.presence_penalty, config.frequency_penalty, config.rng_seed) == (1.5, -1.0, 7)
