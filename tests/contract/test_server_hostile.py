@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from live_server import KEY, Live, live
+from scripted_runtime import answer
 
 CHAT = "/v1/chat/completions"
 HEAD = f"Host: 127.0.0.1\r\nAuthorization: Bearer {KEY}\r\n"
@@ -129,6 +130,35 @@ REQUESTS: dict[str, tuple[bytes, int]] = {
         408,
     ),
     "no media type": (post("{}").replace(b"Content-Type: application/json\r\n", b""), 415),
+    "a chunk length that is no number": (
+        f"POST {CHAT} HTTP/1.1\r\n{HEAD}Transfer-Encoding: chunked\r\n\r\nzz\r\n".encode(),
+        400,
+    ),
+    "a chunk length beyond 64 bits": (
+        f"POST {CHAT} HTTP/1.1\r\n{HEAD}Transfer-Encoding: chunked\r\n\r\n{'f' * 17}\r\n".encode(),
+        400,
+    ),
+    "a transfer encoding other than chunked": (
+        f"POST {CHAT} HTTP/1.1\r\n{HEAD}Transfer-Encoding: gzip\r\n\r\nabc".encode(),
+        400,
+    ),
+    "a large body where no key is needed": (
+        f"POST /auth/login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {16 * 2**10 + 1}\r\n\r\n".encode(),
+        413,
+    ),
+    "a large body of a GET": (f"GET /health HTTP/1.1\r\n{HEAD}Content-Length: {16 * 2**10 + 1}\r\n\r\n".encode(), 413),
+    "chunks beyond what is accepted without a key": (
+        b"POST /auth/login HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"4001\r\n" + b"a" * 0x4001 + b"\r\n",
+        413,
+    ),
+    "an absolute target of another host": (f"GET http://evil.com/v1/nowhere HTTP/1.1\r\n{HEAD}\r\n".encode(), 421),
+    "an absolute target with a user": (
+        f"GET http://127.0.0.1@evil.com/v1/nowhere HTTP/1.1\r\n{HEAD}\r\n".encode(),
+        421,
+    ),
+    "an absolute target of ours": (f"GET http://127.0.0.1/v1/nowhere HTTP/1.1\r\n{HEAD}\r\n".encode(), 404),
+    "something after an address": (b"GET /health HTTP/1.1\r\nHost: [::1]evil.com\r\n\r\n", 421),
     "a form": (post("a=b", media="application/x-www-form-urlencoded"), 415),
     "text": (post("{}", media="text/plain"), 415),
     "another charset": (post("{}", media="application/json; charset=utf-16"), 415),
@@ -149,6 +179,15 @@ def test_a_hostile_request_is_refused_in_the_envelope(server: Live, name: str) -
     status, answer = talk(server, data)
     assert status == expected
     assert isinstance(answer["error"], dict)
+
+
+def test_a_bad_chunk_after_the_answer_to_an_earlier_request_began_is_not_answered_in_its_place(server: Live) -> None:
+    server.runtime.script = lambda request: [0.3, *answer(request)]
+    try:
+        bad = f"POST {CHAT} HTTP/1.1\r\n{HEAD}Transfer-Encoding: chunked\r\n\r\nzz\r\n".encode()
+        assert talk(server, post(f"{{{HELLO}}}") + bad)[0] != 400
+    finally:
+        server.runtime.script = lambda request: list(answer(request))
 
 
 def test_a_request_id_is_taken_over_only_where_it_is_harmless(server: Live) -> None:

@@ -9,6 +9,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -131,11 +132,54 @@ def test_the_grace_period_ends(tmp_path: Path) -> None:
     connection = stream(info)
     started = time.perf_counter()
     process.send_signal(signal.SIGTERM)
-    assert b"[DONE]" not in rest(connection)
+    end = rest(connection)
+    assert b'"code":"shutting_down"' in end
+    assert b"the server is stopping" in end
+    assert end.endswith(b"0\r\n\r\n")
+    assert b"[DONE]" not in end
     assert process.stdout is not None
     assert process.stdout.readline() == "closed 1\n"
     assert time.perf_counter() - started < 4
-    assert finish(process)[0] == 0
+    code, _, err = finish(process)
+    assert code == 0
+    assert "Traceback" not in err
+
+
+ASKS: dict[str, dict[str, Any]] = {
+    "chat/completions": {"messages": [{"role": "user", "content": "hi"}]},
+    "tokenize": {"input": "hi"},
+}
+
+
+@pytest.mark.parametrize("path", ASKS)
+def test_a_whole_answer_that_needs_longer_than_the_grace_period_is_a_503(tmp_path: Path, path: str) -> None:
+    process, info = start(tmp_path, pause=60.0, grace_seconds=1.0)
+    threading.Timer(0.5, process.send_signal, (signal.SIGTERM,)).start()
+    answer = httpx.post(
+        f"{info['base_url']}/{path}",
+        json={"model": "default"} | ASKS[path],
+        headers={"Authorization": f"Bearer {info['new_key']}"},
+        trust_env=False,
+        timeout=20,
+    )
+    assert (answer.status_code, answer.headers.get("retry-after")) == (503, "5"), answer.text
+    assert answer.json()["error"]["code"] == "shutting_down"
+    code, _, err = finish(process)
+    assert code == 0
+    assert "Traceback" not in err
+
+
+def test_a_request_that_never_ends_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    process, info = start(tmp_path, grace_seconds=1.0)
+    host, _, port = info["url"].removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        head = f"POST /v1/tokenize HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {info['new_key']}\r\n"
+        connection.sendall(f"{head}Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{{".encode())
+        time.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
+        code, _, err = finish(process)
+    assert code == 0
+    assert "Traceback" not in err
 
 
 def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:

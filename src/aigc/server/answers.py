@@ -9,9 +9,10 @@ Knows: when to send what. Does not know: the JSON of an endpoint; a `Format` doe
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -21,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 from aigc.errors import AigcError
 from aigc.server import errors, sse, trace
 from aigc.server.feed import Feed, while_connected
+from aigc.server.limits import closing_of, stopped
 from aigc.server.metrics import Metrics
 from aigc.server.ports import Runtime
 from aigc.types import Delta, Event, Finished, Started, TextEvent, TextRequest, TokenLogprob, ToolCallDelta, Usage
@@ -93,12 +95,15 @@ class TextAnswer(Response):
         answer = self._answer_stream if self._stream else self._answer_whole
         await while_connected(answer(notes, scope, receive, send), receive)
 
-    def _feed(self) -> Feed:
-        return Feed([self._runtime.stream(self._model, request) for request in self._requests])
+    @contextlib.asynccontextmanager
+    async def _feed(self, scope: Scope) -> AsyncIterator[Feed]:
+        async with Feed([self._runtime.stream(self._model, request) for request in self._requests]) as feed:
+            with closing_of(scope).telling(lambda: feed.fail(stopped())):
+                yield feed
 
     async def _answer_whole(self, notes: trace.Trace, scope: Scope, receive: Receive, send: Send) -> None:
         collected = _Collected(len(self._requests), self._requests[0].n)
-        async with self._feed() as feed:
+        async with self._feed(scope) as feed:
             while (events := await feed.take(sse.KEEP_ALIVE_SECONDS)) is not None:
                 for source, event in events:
                     _note(notes, event)
@@ -107,7 +112,7 @@ class TextAnswer(Response):
         await Response(body, media_type="application/json")(scope, receive, send)
 
     async def _answer_stream(self, notes: trace.Trace, scope: Scope, receive: Receive, send: Send) -> None:
-        async with self._feed() as feed:
+        async with self._feed(scope) as feed:
             pieces = _Pieces(self._form, len(self._requests), notes)
             await self._begin(feed, pieces)
             await send({"type": "http.response.start", "status": 200, "headers": list(sse.HEADERS)})

@@ -96,8 +96,9 @@ def create_app(settings: Settings, runtime: Runtime, keys: Keys, *, page: bool =
     app.router.routes.extend(static.routes(files))
 
     # The last one added is the outermost.
-    app.add_middleware(BodyLimit, settings=settings, closing=closing)
-    app.add_middleware(Auth, keys=keys, sessions=sessions, public=PUBLIC | files.keys())
+    public = PUBLIC | files.keys()
+    app.add_middleware(BodyLimit, settings=settings, closing=closing, public=public)
+    app.add_middleware(Auth, keys=keys, sessions=sessions, public=public)
     app.add_middleware(HostCheck, settings=settings)
     app.add_middleware(HeaderLimit)
     app.add_middleware(Observe, metrics=metrics)

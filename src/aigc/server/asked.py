@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from aigc.server import trace
 from aigc.server.feed import while_connected
+from aigc.server.limits import closing_of
 from aigc.server.ports import Runtime
 from aigc.types import Event, Request
 
@@ -41,7 +42,7 @@ class Asked(Response):
         notes.model = self._model
 
         async def answer() -> None:
-            event = await self._runtime.ask(self._model, self._request)
+            event = await closing_of(scope).race(self._runtime.ask(self._model, self._request))
             body = self._form(event, notes)
             await Response(body, media_type="application/json")(scope, receive, send)
 

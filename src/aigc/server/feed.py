@@ -64,6 +64,11 @@ class Feed:
             raise self._error
         return [] if self._open else None
 
+    def fail(self, error: BaseException) -> None:
+        """End: `take` raises ``error`` after the events that are ready, unless a generator has raised before."""
+        self._error = self._error or error
+        self._wake()
+
     async def _move(self, number: int, source: AsyncGenerator[Event, None]) -> None:
         try:
             async with contextlib.aclosing(source):
@@ -73,7 +78,7 @@ class Feed:
                     self._ready.append((number, event))
                     self._wake()
         except Exception as error:
-            self._error = self._error or error
+            self.fail(error)
         finally:
             self._open -= 1
             self._wake()

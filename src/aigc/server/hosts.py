@@ -9,12 +9,14 @@ Knows: Host, Origin, Sec-Fetch-Site. Does not know: keys.
 from __future__ import annotations
 
 import ipaddress
+import re
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from aigc.server.errors import WrongHost
 from aigc.settings import Settings
 
+_HOST = re.compile(r"(?:\[(?P<address>[^\[\]]*)\]|(?P<name>[^:\[\]]*))(?::[0-9]*)?")
 _WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not bound to
 
 
@@ -38,7 +40,9 @@ class HostCheck:
                 )
         await self._app(scope, receive, send)
 
-    def _is_ours(self, name: str) -> bool:
+    def _is_ours(self, name: str | None) -> bool:
+        if name is None:
+            return False
         if name in self._names:
             return True
         try:
@@ -54,11 +58,11 @@ def header(scope: Scope, name: bytes) -> str | None:
     return found[0].decode("latin-1") if len(found) == 1 else None
 
 
-def host_name(host: str) -> str:
-    """``Host`` without the port, in lower case: ``[::1]:8400`` is ``::1``."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
-    return host.partition(":")[0].lower()
+def host_name(host: str) -> str | None:
+    """``Host`` without the port, in lower case: ``[::1]:8400`` is ``::1``; None where it is no name and port at all."""
+    if (match := _HOST.fullmatch(host)) is None:
+        return None
+    return (match["name"] if match["address"] is None else match["address"]).lower()
 
 
 def same_origin(scope: Scope) -> bool:

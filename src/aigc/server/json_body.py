@@ -5,6 +5,8 @@ Knows: JSON and its limits. Does not know: any endpoint.
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -20,6 +22,14 @@ MAX_DEPTH = 64
 """Deepest nesting of a body; a schema of 5,000 levels takes a native library hundreds of megabytes."""
 MAX_KEYS = 20_000
 """Most keys of all objects of a body together."""
+MAX_CONTAINERS = 100_000
+"""Most arrays and objects together; millions take seconds to build. The largest embedding request has some 2,050."""
+MAX_VALUES = 300_000
+"""Most values, where those of arrays of integers alone don't count: 2,048 inputs of 512 token ids are a million."""
+_THREAD_BYTES = 256 * 2**10
+"""Longer bodies are read in a thread: the event loop has others to serve."""
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
+"""A JSON string, or the rest of the body where one has no end: no byte is looked at twice."""
 _INT64 = 2**63
 
 
@@ -33,7 +43,8 @@ class JsonRoute(APIRoute):
         async def handle(request: Request) -> Response:
             trace.of(request.scope).route = self.path_format
             if raw := await request.body():
-                request = _Parsed(request, raw)
+                value = parse(raw) if len(raw) <= _THREAD_BYTES else await asyncio.to_thread(parse, raw)
+                request = _Parsed(request, raw, value)
             return await handler(request)
 
         return handle
@@ -42,10 +53,10 @@ class JsonRoute(APIRoute):
 class _Parsed(Request):
     """A request whose body has been read and parsed."""
 
-    def __init__(self, request: Request, raw: bytes) -> None:
+    def __init__(self, request: Request, raw: bytes, value: Any) -> None:
         super().__init__(request.scope, request.receive)
         self._body = raw
-        self._parsed = parse(raw)
+        self._parsed = value
 
     async def json(self) -> Any:
         return self._parsed
@@ -55,9 +66,12 @@ def parse(raw: bytes) -> Any:
     """The JSON value in ``raw``.
 
     Raises:
-        InvalidJson: not JSON (RFC 8259, no NaN), not UTF-8, half of a surrogate pair, or nested too deeply.
+        InvalidJson: not JSON (RFC 8259, no NaN), not UTF-8, half of a surrogate pair, nested too deeply, or too many
+            values.
         InvalidValue: an integer beyond 64 bits, or a NUL character; ``param`` says where.
     """
+    if _openings(raw) > MAX_CONTAINERS and _openings(_STRING.sub(b"", raw)) > MAX_CONTAINERS:
+        raise InvalidJson(f"the body has more than {MAX_CONTAINERS} arrays and objects")
     try:
         value = msgspec.json.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -68,11 +82,16 @@ def parse(raw: bytes) -> Any:
     return value
 
 
+def _openings(raw: bytes) -> int:
+    return raw.count(b"[") + raw.count(b"{")
+
+
 class _Check:
     """Walks a parsed value once."""
 
     def __init__(self) -> None:
         self.keys = 0
+        self.values = 0
 
     def value(self, value: Any, path: tuple[str | int, ...]) -> None:
         if isinstance(value, str):
@@ -90,10 +109,16 @@ class _Check:
         self.keys += len(value)
         if self.keys > MAX_KEYS:
             raise InvalidJson(f"the body has more than {MAX_KEYS} keys")
+        self._count(len(value))
         for key, inner in value.items():
             if "\0" in key:
                 raise InvalidValue("a NUL character is not accepted in a key", param=_name(path))
             self.value(inner, (*path, key))
+
+    def _count(self, more: int) -> None:
+        self.values += more
+        if self.values > MAX_VALUES:
+            raise InvalidJson(f"the body has more than {MAX_VALUES} values, arrays of integers aside")
 
     def _array(self, value: list[Any], path: tuple[str | int, ...]) -> None:
         if value and set(map(type, value)) == {int}:
@@ -101,6 +126,7 @@ class _Check:
             if min(value) < -_INT64 or max(value) >= _INT64:
                 raise InvalidValue("an integer beyond 64 bits is not accepted", param=_name(path))
             return
+        self._count(len(value))
         for index, inner in enumerate(value):
             self.value(inner, (*path, index))
 

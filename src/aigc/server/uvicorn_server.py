@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 _KEEP_ALIVE_SECONDS = 75
 """Longer than the idle time of usual proxies and clients: they close first and never meet a closing socket."""
 
+_LAST_WORDS_SECONDS = 0.5
+"""How long before uvicorn cancels what still runs the answers are told to end, so that their clients hear why."""
+_CUT_SECONDS = 0.2
+"""How long before that the connections are cut off whose clients don't take these words."""
+
 _HURRY_SECONDS = 5.0
 """How long workers may take to end after a second signal."""
 
@@ -85,7 +90,17 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End; the application's own end is not skipped even when in a hurry: its workers must not stay."""
-        await super().shutdown(sockets)
+        loop = asyncio.get_running_loop()
+        patience = float(self.config.timeout_graceful_shutdown or 1)
+        timers = [
+            loop.call_later(patience - _LAST_WORDS_SECONDS, self._closing.end),
+            loop.call_later(patience - _CUT_SECONDS, self._cut_connections),
+        ]
+        try:
+            await super().shutdown(sockets)
+        finally:
+            for timer in timers:
+                timer.cancel()
         if self.force_exit:
             with contextlib.suppress(asyncio.TimeoutError, TimeoutError):
                 await asyncio.wait_for(self.lifespan.shutdown(), _HURRY_SECONDS)
@@ -99,9 +114,12 @@ class Server(uvicorn.Server):
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._cut_off)
 
-    def _cut_off(self) -> None:
+    def _cut_connections(self) -> None:
         for connection in list(self.server_state.connections):
             connection.transport.abort()
+
+    def _cut_off(self) -> None:
+        self._cut_connections()
         for task in list(self.server_state.tasks):
             task.cancel()
 

@@ -8,6 +8,7 @@ Knows: uvicorn's protocol class. Does not know: the application.
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import httptools
@@ -20,6 +21,8 @@ from aigc.server.limits import MAX_HEADER_BYTES
 
 HEADER_SECONDS = 15.0
 """Longest time from the first byte of a connection, or of a further request on it, to the end of the header."""
+
+_ABSOLUTE = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -65,6 +68,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_header = False
         self._pending_bytes = 0
         self._stop_timer()
+        if absolute := _ABSOLUTE.match(self.url):
+            # RFC 9112, 3.2.2: the host of such a target counts, whatever the Host header says.
+            self.headers[:] = [pair for pair in self.headers if pair[0] != b"host"] + [(b"host", absolute[1])]
         try:
             super().on_headers_complete()
         except (httptools.HttpParserError, UnicodeDecodeError) as error:
@@ -112,8 +118,12 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _refuse(self, error: AigcError) -> None:
         if self.cycle is not None and not self.cycle.response_complete:
-            self.transport.close()  # an answer is under way: nothing can be put between
-            return
+            if self.cycle.response_started or self.pipeline or not self.cycle.more_body:
+                self.transport.close()  # an answer to something else is under way: nothing can be put between
+                return
+            # The body of the only request is at fault, and nobody has answered yet: what waits for the body ends.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
         body = msgspec.json.encode(envelope(error))
         lines: list[Any] = [
             STATUS_LINE[error.status],

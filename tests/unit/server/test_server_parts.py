@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
+import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
+from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
 from aigc.db.keys import Identity
 from aigc.errors import Busy, WorkerDied
-from aigc.server import static
+from aigc.server import json_body, static
 from aigc.server.chat.protocol import ChatRequest
 from aigc.server.completions.answer import CompletionForm
 from aigc.server.completions.protocol import CompletionRequest
@@ -19,9 +23,10 @@ from aigc.server.embeddings.protocol import EmbeddingRequest
 from aigc.server.errors import InvalidJson, InvalidValue, envelope, response
 from aigc.server.feed import Feed
 from aigc.server.hosts import host_name, same_origin
-from aigc.server.json_body import parse
+from aigc.server.json_body import JsonRoute, parse
 from aigc.server.sessions import SESSION_SECONDS, TOKEN_SECONDS, Sessions
 from aigc.server.tokenize.protocol import TokenizeBody
+from aigc.server.trace import Trace
 from aigc.server.validation import show
 from aigc.types import Delta, Event, Failure, Started, TokenLogprob, Usage
 
@@ -89,6 +94,54 @@ def test_what_an_engine_would_stumble_over_is_refused_by_path(raw: bytes, param:
     with pytest.raises(InvalidValue) as info:
         parse(raw)
     assert info.value.param == param
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"[" + b"[]," * 2_700_000 + b"[]]",
+        b'["\\"",' + b"{}," * 2_700_000 + b"{}]",
+        b"[" + b"1.5," * 2_000_000 + b"1.5]",
+        b'["' + b'\\"[' * 2_700_000,
+    ],
+    ids=["arrays", "objects", "numbers", "a string without an end"],
+)
+def test_a_body_of_eight_megabytes_is_read_or_refused_within_a_second(raw: bytes) -> None:
+    started = time.process_time()
+    with pytest.raises(InvalidJson):
+        parse(raw)
+    assert time.process_time() - started < 1
+
+
+def test_long_arrays_of_tokens_and_texts_full_of_brackets_are_read() -> None:
+    tokens = b"[" + b",".join([b"[" + b"1," * 511 + b"1]"] * 2048) + b"]"
+    assert len(parse(tokens)) == 2048
+    assert len(parse(b'["' + b"[{" * 200_000 + b'"]')[0]) == 400_000
+
+
+def test_a_long_body_is_read_beside_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = []
+
+    def noted(raw: bytes) -> object:
+        threads.append(threading.current_thread() is threading.main_thread())
+        return parse(raw)
+
+    async def read(length: int) -> None:
+        route = JsonRoute("/", lambda body: None, methods=["POST"])
+        message = {"type": "http.request", "body": b'"' + b"a" * length + b'"', "more_body": False}
+
+        async def receive() -> dict[str, object]:
+            return message
+
+        scope = {"type": "http", "method": "POST", "path": "/", "headers": [], "query_string": b""}
+        scope["state"] = {"trace": Trace(id="1", method="POST")}
+        with contextlib.suppress(Exception):  # there is no application around the route
+            await route.get_route_handler()(Request(scope, receive))
+
+    monkeypatch.setattr(json_body, "parse", noted)
+    asyncio.run(read(10))
+    asyncio.run(read(300_000))
+    assert threads == [True, False]
 
 
 def test_ordinary_text_passes_unchanged() -> None:
@@ -168,9 +221,10 @@ def test_sessions_do_not_fill_the_memory() -> None:
 
 @pytest.mark.parametrize(
     ("host", "name"),
-    [("A.example:80", "a.example"), ("[::1]:8400", "::1"), ("[::1]", "::1"), ("127.0.0.1", "127.0.0.1"), ("", "")],
+    [("A.example:80", "a.example"), ("[::1]:8400", "::1"), ("[::1]", "::1"), ("127.0.0.1", "127.0.0.1"), ("", "")]
+    + [(wrong, None) for wrong in ("[::1]evil.com", "[::1", "::1", "a:80x", "[::1]:80:80")],
 )
-def test_the_port_is_no_part_of_the_name(host: str, name: str) -> None:
+def test_the_port_is_no_part_of_the_name(host: str, name: str | None) -> None:
     assert host_name(host) == name
 
 
