@@ -61,8 +61,10 @@ models: $(TEST_ENV)/ready
 unit: $(TEST_ENV)/ready
 	$(BIN)/pytest -m "not models and not browser"
 
+# The browser's tests run apart: Playwright keeps an event loop in the main thread.
 test: lint types models
-	AIGC_TEST_HOME=$(TEST_HOME) $(BIN)/pytest
+	$(BIN)/pytest tests/browser
+	AIGC_TEST_HOME=$(TEST_HOME) $(BIN)/pytest --ignore=tests/browser
 
 docs: $(TEST_ENV)/ready
 	$(BIN)/python tools/write_reference.py
