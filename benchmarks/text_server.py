@@ -48,7 +48,7 @@ class Server:
         environment = os.environ | {"AIGC_PORT": str(port), "AIGC_API_KEY": KEY, "AIGC_QUEUE_SIZE": "256"}
         self.began = time.perf_counter()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "aigc.cli.main", "serve", "--no-pull"],
+            [sys.executable, "-m", "aigc", "serve", "--no-pull"],
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
