@@ -3,7 +3,7 @@
 ::
 
     models/<id>/                  an installed model: manifest.json, LICENSE, weights, prepared folders
-    models/.incoming/<id>/         unfinished downloads (in its folder "work"); kept so that the next pull goes on
+    models/.incoming/<id>/        unfinished downloads (in its folder "work"); kept so that the next pull goes on
     models/.incoming/<id>/model/  the model while it is built; renamed to models/<id> in one step at the end
     models/.locks/<id>.lock       held by the process that pulls, removes or unpacks that model
     models/.trash/...             models on their way out
