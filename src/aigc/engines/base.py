@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aigc.errors import AigcError
-from aigc.types import JSON, EngineFile, Event, Feature, ModelSpec, Request, TokenLogprob
+from aigc.types import JSON, Event, Feature, Request, TokenLogprob
 
 
 class JsonConstraint(msgspec.Struct, frozen=True):
@@ -194,7 +194,3 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Upper bound of the key-value cache."""
     max_sequences: int
     """Sequences that are computed side by side; more of them wait inside the engine."""
-
-
-Factory = Callable[[ModelSpec, EngineFile, LoadOptions, Send], Service]
-"""Loads a model: heavy imports happen in here."""

@@ -24,9 +24,8 @@ from dataclasses import dataclass
 from typing import get_args
 from urllib.parse import parse_qsl
 
-from aigc.engines.base import Constraint, Emit, JsonConstraint, LoadOptions, Send, SequenceDelta, SequenceRequest
+from aigc.engines.base import Constraint, Emit, JsonConstraint, LoadOptions, SequenceDelta, SequenceRequest
 from aigc.engines.json_example import example
-from aigc.engines.text import TextService
 from aigc.errors import EngineError, UserError
 from aigc.types import EngineFile, Feature, ModelSpec, TokenLogprob, TopLogprob
 
@@ -247,11 +246,3 @@ def _logprob(token: int, top: int) -> TokenLogprob:
         logprob=0.0,
         top=tuple(TopLogprob(token=piece(t), bytes=tuple(piece(t).encode()), logprob=p) for t, p in rivals),
     )
-
-
-def load(spec: ModelSpec, file: EngineFile, loading: LoadOptions, send: Send) -> TextService:
-    """`aigc.engines.base.Factory` of this engine.
-
-    Raises: UserError: see `EchoEngine`.
-    """
-    return TextService(EchoEngine(spec, file, loading), spec, send)
