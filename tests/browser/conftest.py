@@ -76,6 +76,8 @@ def ask_on(page: Any, text: str, *, wait: bool = True) -> Any:
     """The same on any page."""
     page.get_by_role("textbox", name="Message").fill(text)
     page.keyboard.press("Enter")
+    # Only then is the last answer on the page the one to this message, and not the one before it.
+    page.locator(".message.user .body").last.filter(has_text=text[:200]).wait_for()
     answer = page.locator(".message.assistant").last
     if wait:
         page.wait_for_selector(".message.assistant:last-child:not(.streaming)")
