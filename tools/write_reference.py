@@ -1,4 +1,4 @@
-"""Write docs/reference from the code: settings, commands, endpoints, errors.
+"""Write docs/reference from the code: settings, commands, endpoints, errors; and compatibility from its data.
 
 ``python tools/write_reference.py`` writes; ``--check`` only compares, and fails if a page is stale (a test runs it).
 """
@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import compatibility_page
 from aigc import errors, settings
 
 ROOT = Path(__file__).parents[1]
@@ -101,11 +102,18 @@ def endpoints_page() -> str:
     return NOTE + head + "\n".join(rows) + "\n"
 
 
+def compatibility() -> str:
+    """Every parameter of OpenAI's API: what it does here, and what other servers' documents say of it."""
+    note = NOTE.replace("edit the code", "edit compatibility.toml")
+    return note + compatibility_page.page()
+
+
 PAGES = {
     "settings.md": settings_page,
     "errors.md": errors_page,
     "commands.md": commands_page,
     "endpoints.md": endpoints_page,
+    "compatibility.md": compatibility,
 }
 
 

@@ -1,6 +1,6 @@
 """What ``POST /v1/chat/completions`` accepts. Field by field as in OpenAI's CreateChatCompletionRequest.
 
-``docs/reference/compatibility.md`` says the same in a table; a test compares both with OpenAI's document.
+``docs/reference/compatibility.toml`` says the same in a table; a test compares both with OpenAI's document.
 
 Knows: fields, ranges, which can't be honoured and why. Does not know: answers.
 """
