@@ -16,10 +16,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 from aigc.engines.base import LoadOptions
-from aigc.errors import AigcError, EngineError, WorkerDied
+from aigc.errors import EngineError, WorkerDied
 from aigc.runtime import wire
 from aigc.runtime.status import WorkerState
 from aigc.settings import child_environment
@@ -28,6 +28,8 @@ from aigc.types import FINAL, EngineFile, Event, Failure, ModelSpec, Request
 log = logging.getLogger(__name__)
 
 _PING_SECONDS = 2.0
+_PINGS_PER_HANG = 5
+"""A worker must be looked at several times before its silence is held against it."""
 _STALL_SECONDS = 60.0
 """An engine that has work and gives no sign this long is taken to hang; one prefill step takes seconds at most."""
 _CLOSE_SECONDS = 5.0
@@ -41,16 +43,27 @@ class WorkerProcess:
         spec: the model.
         file: the engine and what it opens.
         options: threads, context, cache and parallelism.
-        hang_seconds: silence after which the process is killed.
+        hang_seconds: a silent process is killed before its silence lasts this long.
+        on_death: called once if the process ends by itself, or hangs, after it had been ready.
     """
 
-    def __init__(self, spec: ModelSpec, file: EngineFile, options: LoadOptions, *, hang_seconds: float) -> None:
+    def __init__(
+        self,
+        spec: ModelSpec,
+        file: EngineFile,
+        options: LoadOptions,
+        *,
+        hang_seconds: float,
+        on_death: Callable[[WorkerProcess, WorkerDied], None],
+    ) -> None:
         self.spec = spec
         self.file = file
         self.options = options
         self.state: WorkerState = "loading"
         self.rss_bytes = 0
         self._hang_seconds = hang_seconds
+        self._ping_seconds = min(_PING_SECONDS, hang_seconds / _PINGS_PER_HANG)
+        self._on_death = on_death
         self._ids = itertools.count(1)
         self._answers: dict[int, asyncio.Queue[Event]] = {}
         self._loaded: asyncio.Future[None] | None = None
@@ -133,7 +146,8 @@ class WorkerProcess:
         await self.kill("unloaded")
 
     async def kill(self, reason: str, *, unexpected: bool = False) -> None:
-        """End the process now; running answers get WorkerDied. ``unexpected``: log what it said last."""
+        """End the process now; running answers get WorkerDied. ``unexpected``: log what it said last, tell of it."""
+        was_ready = self.state == "ready"
         self._fail_all(reason)
         for task in self._tasks:
             if task is not asyncio.current_task():
@@ -143,6 +157,8 @@ class WorkerProcess:
         if self._popen is not None:
             with contextlib.suppress(ProcessLookupError):
                 self._popen.kill()
+            if unexpected and was_ready:  # before anything is awaited: the next request must find it counted
+                self._on_death(self, self._died(reason))
             await asyncio.to_thread(self._wait, _CLOSE_SECONDS)
         if not self._words.closed:
             self._log_last_words(unexpected)
@@ -195,12 +211,13 @@ class WorkerProcess:
         while self.state == "ready":
             asked = time.monotonic()
             self._send(wire.Ping())
-            await asyncio.sleep(_PING_SECONDS)
-            if time.monotonic() - asked > 2 * _PING_SECONDS:  # we ourselves were stopped: its silence proves nothing
-                self._last_report = time.monotonic()
-                continue
-            silence = time.monotonic() - self._last_report
-            if silence > self._hang_seconds:
+            await asyncio.sleep(self._ping_seconds)
+            now = time.monotonic()
+            if now - asked > 2 * self._ping_seconds:  # we ourselves were stopped: its silence proves nothing
+                self._last_report = now
+            silence = now - self._last_report
+            unanswered = self._last_report < asked
+            if unanswered and silence + self._ping_seconds > self._hang_seconds:  # the next look would come too late
                 log.error("worker of %s (pid %s) is silent for %.0f s: killed", self.spec.id, self.pid, silence)
                 await self.kill("hung and was ended", unexpected=True)
 
@@ -213,7 +230,7 @@ class WorkerProcess:
             self._loaded.set_exception(self._died(reason))
             self._loaded.exception()  # `start` may have given up on it already
 
-    def _died(self, reason: str = "ended") -> AigcError:
+    def _died(self, reason: str = "ended") -> WorkerDied:
         return WorkerDied(
             f"the process of {self.spec.id} {reason} before the answer was complete",
             hint="send the request again: a new process takes it",

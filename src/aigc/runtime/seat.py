@@ -14,14 +14,17 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from aigc.engines.base import LoadOptions
 from aigc.errors import AigcError, WorkerDied
 from aigc.runtime.process import WorkerProcess
+from aigc.runtime.restarts import RestartBudget
 from aigc.runtime.status import WorkerState, WorkerStatus
 from aigc.runtime.turnstile import Turnstile
 from aigc.types import EngineFile, Event, ModelSpec, Request, TextRequest
 
 log = logging.getLogger(__name__)
 
-_RETRY_LOAD_SECONDS = 5.0
-"""A model that failed to load isn't tried again sooner: loading is dear, and clients retry at once."""
+_PATIENCE_SECONDS = 3.0
+"""A request waits this long for a start that isn't allowed yet; one that would take longer is refused."""
+_WANTED_SECONDS = 60.0
+"""A process that dies this soon after its last answer is started again before anybody asks."""
 
 
 class Seat:
@@ -56,8 +59,7 @@ class Seat:
         self._process: WorkerProcess | None = None
         self._starting: asyncio.Task[WorkerProcess] | None = None
         self._last_used = time.monotonic()
-        self._load_error: tuple[float, AigcError] | None = None
-        self._failed_loads = 0
+        self._budget = RestartBudget()
         self._has_room = False
 
     @property
@@ -94,6 +96,7 @@ class Seat:
                 async with contextlib.aclosing(process.answer(request)) as events:
                     async for event in events:
                         yield event
+                self._budget.succeeded()
             finally:
                 self._last_used = time.monotonic()
 
@@ -115,8 +118,7 @@ class Seat:
             task.exception()  # whoever still waits gets it from the task; if nobody does, it isn't news
 
     async def _start(self) -> WorkerProcess:
-        if self._load_error and time.monotonic() - self._load_error[0] < _RETRY_LOAD_SECONDS:
-            raise self._load_error[1]
+        await self._wait_for_budget()
         if self._process is not None:
             self.restarts += 1
         await self._make_room(self)
@@ -127,19 +129,41 @@ class Seat:
             self._has_room = False
         return self._process
 
+    async def _wait_for_budget(self) -> None:
+        """Return when a start is allowed. Raises: AigcError if that takes longer than a request should wait."""
+        seconds, last = self._budget.wait_seconds, self._budget.error
+        if seconds > _PATIENCE_SECONDS and isinstance(last, WorkerDied):
+            raise WorkerDied(
+                f"the process of {self.spec.id} died {self._budget.failures} times without completing an answer; "
+                f"it is started again in {seconds:.0f} s at the earliest",
+                hint="the server's log says what it said last",
+                retry_after_seconds=seconds,
+            )
+        if seconds > 0 and last is not None and not isinstance(last, WorkerDied):
+            raise last
+        await asyncio.sleep(seconds)
+
     async def _load(self) -> WorkerProcess:
         began = time.monotonic()
-        process = WorkerProcess(self.spec, self.file, self.options, hang_seconds=self._hang_seconds)
+        process = WorkerProcess(
+            self.spec, self.file, self.options, hang_seconds=self._hang_seconds, on_death=self._restart
+        )
         try:
             await process.start(self._load_seconds)
         except AigcError as error:
-            self._failed_loads += 1
-            if self._failed_loads > 1 or not isinstance(error, WorkerDied):  # a process that was killed may start again
-                self._load_error = (time.monotonic(), error)
+            self._budget.failed(error)
             raise
-        self._load_error, self._failed_loads = None, 0
         log.info("loaded %s in %.1f s (pid %s)", self.name, time.monotonic() - began, process.pid)
         return process
+
+    def _restart(self, process: WorkerProcess, error: WorkerDied) -> None:
+        """Start the process again before the next request comes, if one is likely and the budget allows it."""
+        self._budget.failed(error)
+        if process is not self._process or self._starting is not None:
+            return  # unloaded on purpose, or a request was faster
+        if self._budget.unasked and (self.busy or self.idle_seconds < _WANTED_SECONDS):
+            self._starting = asyncio.create_task(self._start(), name=f"restart {self.name}")
+            self._starting.add_done_callback(self._started)
 
     async def unload(self) -> None:
         """End the process; the next request starts another.

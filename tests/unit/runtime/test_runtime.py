@@ -191,6 +191,47 @@ def test_a_stopped_worker_is_noticed_and_replaced() -> None:
     assert text == "ok"
 
 
+def test_a_worker_that_dies_while_it_is_wanted_starts_again_before_anybody_asks() -> None:
+    async def body() -> tuple[int, int, str, list[int]]:
+        async with running(Models(("a", "echo:"))) as runtime:
+            await answer(runtime, "a", ask("warm"))
+            first = workers_of(runtime)[0]
+            os.kill(first, signal.SIGKILL)
+            await until(lambda: bool(workers_of(runtime)) and workers_of(runtime)[0] != first)
+            second = workers_of(runtime)[0]
+            await until(lambda: runtime.status().workers[0].state == "ready")
+            return first, second, await answer(runtime, "a", ask("ok")), workers_of(runtime)
+
+    first, second, text, workers = scene(body)
+    assert (text, workers) == ("ok", [second])
+    assert first != second
+
+
+def test_a_worker_that_was_unloaded_stays_unloaded() -> None:
+    async def body() -> list[int]:
+        async with running(Models(("a", "echo:"))) as runtime:
+            await answer(runtime, "a", ask("warm"))
+            await runtime.unload("a")
+            await asyncio.sleep(0.5)
+            return workers_of(runtime)
+
+    assert scene(body) == []
+
+
+def test_a_model_that_crashes_again_and_again_is_refused_with_the_reason() -> None:
+    async def body() -> None:
+        async with running(Models(("bad", "echo:?crash_after=0"))) as runtime:
+            for _ in range(4):  # the fourth start is due four seconds after the third death
+                with pytest.raises(WorkerDied):
+                    await answer(runtime, "bad", ask("x"))
+            with pytest.raises(WorkerDied, match="died 4 times without completing an answer") as caught:
+                await answer(runtime, "bad", ask("x"))
+            assert caught.value.retry_after_seconds is not None
+            assert 0 < caught.value.retry_after_seconds <= 4
+
+    scene(body)
+
+
 def test_an_error_of_the_engine_reaches_the_caller_as_it_is() -> None:
     async def body() -> None:
         async with running(Models(("a", "echo:?fail_after=2"))) as runtime:
