@@ -78,6 +78,8 @@ class Sampling(_Value, frozen=True, kw_only=True):
     frequency_penalty: float = 0.0
     logit_bias: dict[int, float] = {}
     """Token id to a number in [-100, 100] that is added to its logit."""
+    text_bias: dict[str, float] = {}
+    """The same for tokens named by their text; each must be exactly one token of the model."""
 
 
 class TextRequest(_Value, frozen=True, kw_only=True, tag="text"):
@@ -108,7 +110,7 @@ class TextRequest(_Value, frozen=True, kw_only=True, tag="text"):
             found.add("seed")
         if self.sampling.presence_penalty or self.sampling.frequency_penalty:
             found.add("penalties")
-        if self.sampling.logit_bias:
+        if self.sampling.logit_bias or self.sampling.text_bias:
             found.add("logit_bias")
         if self.sampling.top_k is not None:
             found.add("top_k")

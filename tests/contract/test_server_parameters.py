@@ -46,9 +46,15 @@ SAMPLED: Cases = {
     "seed": ([{"seed": 7}], []),
     "frequency_penalty": ([{"frequency_penalty": -2}], []),
     "presence_penalty": ([{"presence_penalty": 2.0}], []),
-    "logit_bias": ([{"logit_bias": {"5": -100}}], []),
+    "logit_bias": ([{"logit_bias": {"5": -100}}, {"logit_bias": {"a": 1}}], []),
     "stream": ([{"stream": True}, {"stream": False}], []),
-    "stream_options": ([{"stream": True, "stream_options": {"include_usage": True, "include_obfuscation": True}}], []),
+    "stream_options": (
+        [
+            {"stream": True, "stream_options": {"include_usage": True, "include_obfuscation": True}},
+            {"stream_options": {"include_usage": True}},
+        ],
+        [],
+    ),
     "user": ([{"user": "u"}], []),
 }
 CHAT: Cases = SAMPLED | {
@@ -232,7 +238,8 @@ OUT_OF_RANGE = [
     ("top_logprobs", 21, "top_logprobs"),
     ("top_logprobs", 1, "top_logprobs"),  # without logprobs
     ("logit_bias", {"5": 101}, "logit_bias"),
-    ("logit_bias", {"foo": 1}, "logit_bias"),
+    ("logit_bias", {"": 1}, "logit_bias"),
+    ("logit_bias", {"x" * 65: 1}, "logit_bias"),
     ("logit_bias", {str(i): 1 for i in range(301)}, "logit_bias"),
     ("stop", [], "stop"),
     ("stop", ["a", "b", "c", "d", "e"], "stop"),
@@ -261,7 +268,6 @@ OUT_OF_RANGE = [
     ("response_format", {"type": "yaml"}, "response_format.type"),
     ("metadata", {str(i): "v" for i in range(17)}, "metadata"),
     ("metadata", {"a": 1}, "metadata"),
-    ("stream_options", {"include_usage": True}, "stream_options"),  # without stream
     ("stream", "yes", "stream"),
     ("top_k", 0, "top_k"),
     ("min_p", 1.1, "min_p"),

@@ -54,7 +54,7 @@ def text_body(model: str, request: TextRequest) -> tuple[str, JSON]:
         "seed": sampling.seed,
         "presence_penalty": sampling.presence_penalty or None,
         "frequency_penalty": sampling.frequency_penalty or None,
-        "logit_bias": {str(token): bias for token, bias in sampling.logit_bias.items()} or None,
+        "logit_bias": {str(token): bias for token, bias in sampling.logit_bias.items()} | sampling.text_bias or None,
         "stop": list(request.stop) or None,
         "ignore_eos": request.ignore_eos or None,
     }

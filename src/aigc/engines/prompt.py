@@ -60,7 +60,7 @@ def draw(asked: Sampling, defaults: Sampling, engine: TextEngine) -> Draw:
         seed=secrets.randbits(63) if asked.seed is None else asked.seed & _SEED_MASK,
         presence_penalty=asked.presence_penalty,
         frequency_penalty=asked.frequency_penalty,
-        logit_bias=asked.logit_bias,
+        logit_bias=_bias(asked, engine),
     )
 
 
@@ -74,8 +74,6 @@ def prepare(request: TextRequest, engine: TextEngine, template: ChatTemplate, de
         UserError: anything else that is wrong with the request.
     """
     _check(request, engine)
-    for token in request.sampling.logit_bias:
-        _piece(engine, token, "logit_bias")
     uses_tools = bool(request.tools) and request.tool_choice.mode != "none"
     text = ""
     if request.messages is not None:
@@ -152,6 +150,26 @@ def _piece(engine: TextEngine, token: int, param: str) -> bytes:
         return engine.piece(token)
     except UserError as error:
         raise UserError(error.message, param=param, hint=error.hint) from error
+
+
+def _bias(asked: Sampling, engine: TextEngine) -> dict[int, float]:
+    """Every token by its id. Raises: UserError: no such token, a text of several tokens, or one token named twice."""
+    for token in asked.logit_bias:
+        _piece(engine, token, "logit_bias")
+    found = dict(asked.logit_bias)
+    for text, number in asked.text_bias.items():
+        tokens = engine.encode(text)
+        if len(tokens) != 1:
+            raise UserError(
+                f"the 'logit_bias' key {text!r} is {len(tokens)} tokens of this model; accepted: token ids, or "
+                "texts of exactly one token",
+                param="logit_bias",
+                hint="POST /v1/tokenize shows the tokens of a text",
+            )
+        if tokens[0] in found:
+            raise UserError(f"'logit_bias' names token {tokens[0]} ({text!r}) twice", param="logit_bias")
+        found[tokens[0]] = number
+    return found
 
 
 def _room(prompt: int, asked: int | None, context: int) -> int:

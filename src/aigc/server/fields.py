@@ -20,6 +20,7 @@ MAX_CHOICES = 16
 """Most answers of one request: ``n``, and ``n`` times prompts for completions."""
 MAX_TOKENS = 1_048_576
 _MAX_LOGIT_BIAS = 300
+_MAX_BIAS_KEY = 64
 _MAX_METADATA = 16
 
 
@@ -73,11 +74,15 @@ def _bias(value: Any) -> Any:
     if len(value) > _MAX_LOGIT_BIAS:
         invalid(f"at most {_MAX_LOGIT_BIAS} entries")
     for key, number in value.items():
-        if not (key.isascii() and key.isdigit() and len(key) <= 9):
-            invalid(f"token ids as keys; this one is {key[:40]!r}")
+        if not key or len(key) > _MAX_BIAS_KEY or (_is_id(key) and len(key) > 9):
+            invalid(f"token ids, or texts of one token, as keys; this one is {key[:40]!r}")
         if type(number) not in (int, float) or not -100 <= number <= 100:
-            invalid(f"numbers from -100 to 100; the one of token {key} is another")
-    return {int(key): float(number) for key, number in value.items()}
+            invalid(f"numbers from -100 to 100; the one of token {key[:40]} is another")
+    return {key: float(number) for key, number in value.items()}
+
+
+def _is_id(key: str) -> bool:
+    return key.isascii() and key.isdigit()
 
 
 def _metadata(value: Any) -> Any:
@@ -108,7 +113,7 @@ Stop = Annotated[
     Field(min_length=1, max_length=4, fail_fast=True),
     BeforeValidator(_listed, json_schema_input_type=str | list[str]),
 ]
-LogitBias = Annotated[dict[int, float], BeforeValidator(_bias, json_schema_input_type=dict[str, float])]
+LogitBias = Annotated[dict[str, float], BeforeValidator(_bias)]
 Metadata = Annotated[dict[str, str], BeforeValidator(_metadata, json_schema_input_type=dict[str, str])]
 
 
@@ -143,6 +148,7 @@ class Sampled(Body):
 
     def sampling(self) -> Sampling:
         """The part that the engine draws by."""
+        bias = self.logit_bias or {}
         return Sampling(
             temperature=self.temperature,
             top_p=self.top_p,
@@ -151,7 +157,8 @@ class Sampled(Body):
             seed=self.seed,
             presence_penalty=self.presence_penalty or 0.0,
             frequency_penalty=self.frequency_penalty or 0.0,
-            logit_bias=self.logit_bias or {},
+            logit_bias={int(key): number for key, number in bias.items() if _is_id(key)},
+            text_bias={key: number for key, number in bias.items() if not _is_id(key)},
         )
 
 

@@ -51,7 +51,9 @@ def test_every_parameter_of_a_chat_travels() -> None:
         max_tokens=5,
         stop=("\n",),
         top_logprobs=3,
-        sampling=Sampling(temperature=0, top_p=0.5, seed=1, presence_penalty=1, logit_bias={7: -100}),
+        sampling=Sampling(
+            temperature=0, top_p=0.5, seed=1, presence_penalty=1, logit_bias={7: -100}, text_bias={"x": 1}
+        ),
     )
     _, body = wording.text_body("m", request)
     assert body["messages"][0]["tool_calls"] == [
@@ -69,7 +71,7 @@ def test_every_parameter_of_a_chat_travels() -> None:
         "top_p": 0.5,
         "seed": 1,
         "presence_penalty": 1,
-        "logit_bias": {"7": -100},
+        "logit_bias": {"7": -100, "x": 1},
     }
     assert {name: body[name] for name in expected} == expected
 

@@ -85,6 +85,23 @@ def test_a_banned_token_is_left_out(run):
     assert text_of(ask(run, completion(prompt="banana", sampling=Sampling(logit_bias={97: -100.0})))) == "bnn"
 
 
+def test_a_token_can_be_banned_by_its_text(run):
+    assert text_of(ask(run, completion(prompt="banana", sampling=Sampling(text_bias={"a": -100.0})))) == "bnn"
+
+
+@pytest.mark.parametrize(
+    ("sampling", "message"),
+    [
+        (Sampling(text_bias={"an": 1.0}), "the 'logit_bias' key 'an' is 2 tokens of this model"),
+        (Sampling(logit_bias={97: 1.0}, text_bias={"a": 1.0}), "'logit_bias' names token 97 ('a') twice"),
+    ],
+)
+def test_a_text_that_is_not_one_token_or_names_it_again_is_refused(run, sampling, message):
+    [failure] = ask(run, completion(prompt="banana", sampling=sampling))
+    assert (failure.name, failure.param) == ("UserError", "logit_bias")
+    assert failure.message.startswith(message)
+
+
 def test_a_schema_is_answered_with_its_smallest_instance(run):
     schema = {
         "type": "object",

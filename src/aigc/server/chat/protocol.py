@@ -117,8 +117,6 @@ class ChatRequest(Sampled):
     def _check_pairs(self) -> None:
         if self.top_logprobs is not None and not self.logprobs:
             raise InvalidValue("top_logprobs needs logprobs: true", param="top_logprobs")
-        if self.stream_options is not None and not self.stream:
-            raise InvalidValue("stream_options needs stream: true", param="stream_options")
         if None not in (self.max_tokens, self.max_completion_tokens) and self.max_tokens != self.max_completion_tokens:
             raise InvalidValue(
                 f"max_tokens is {self.max_tokens} and max_completion_tokens is {self.max_completion_tokens}; "

@@ -89,8 +89,6 @@ class CompletionRequest(Sampled):
             raise _unsupported("best_of", "answers are not ranked; accepted: the value of n")
         if self.echo and self.logprobs is not None:
             raise _unsupported("logprobs", "those of the prompt are not computed; leave echo or logprobs out")
-        if self.stream_options is not None and not self.stream:
-            raise InvalidValue("stream_options needs stream: true", param="stream_options")
 
 
 def _unsupported(param: str, reason: str) -> UnsupportedParameter:
