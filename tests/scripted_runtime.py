@@ -89,9 +89,10 @@ def answer(request: Request) -> Iterator[Step]:
     for index in range(request.n):
         if calls:
             name = (request.tool_choice.names or (request.tools[0].name,))[0]
-            yield Delta(index=index, tool_calls=(ToolCallDelta(index=0, id=f"call_{index}", name=name),))
-            yield Delta(index=index, tool_calls=(ToolCallDelta(index=0, arguments='{"city":'),))
-            yield Delta(index=index, tool_calls=(ToolCallDelta(index=0, arguments='"Paris"}'),))
+            kind = next(tool.kind for tool in request.tools if tool.name == name)
+            yield Delta(index=index, tool_calls=(ToolCallDelta(index=0, id=f"call_{index}", name=name, kind=kind),))
+            for piece in ('{"city":', '"Paris"}'):
+                yield Delta(index=index, tool_calls=(ToolCallDelta(index=0, arguments=piece, kind=kind),))
             yield Finished(index=index, reason="tool_calls")
             continue
         if request.echo and isinstance(request.prompt, str):

@@ -21,6 +21,9 @@ Feature = Literal["seed", "penalties", "logprobs", "top_logprobs", "logit_bias",
 
 JSON = dict[str, Any]
 
+ToolKind = Literal["function", "custom"]
+"""A function takes JSON arguments; a custom tool takes one text, its input."""
+
 
 class _Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base: immutable, keyword-only, and silent about defaults on the wire."""
@@ -35,7 +38,8 @@ class ToolCall(_Value, frozen=True, kw_only=True):
     id: str
     name: str
     arguments: str
-    """JSON text, as the model wrote it."""
+    """JSON text as the model wrote it; of a custom tool the input itself."""
+    kind: ToolKind = "function"
 
 
 class Message(_Value, frozen=True, kw_only=True):
@@ -48,14 +52,24 @@ class Message(_Value, frozen=True, kw_only=True):
     tool_call_id: str | None = None
 
 
+class Grammar(_Value, frozen=True, kw_only=True):
+    """What the whole input of a custom tool must look like."""
+
+    syntax: Literal["lark", "regex"]
+    definition: str
+
+
 class Tool(_Value, frozen=True, kw_only=True):
-    """A function that the model may call."""
+    """A function or custom tool that the model may call."""
 
     name: str
     description: str = ""
     parameters: JSON = msgspec.field(default_factory=lambda: {"type": "object", "properties": {}})
-    """JSON schema of the arguments."""
+    """JSON schema of a function's arguments."""
     strict: bool = False
+    kind: ToolKind = "function"
+    grammar: Grammar | None = None
+    """Of a custom tool's input; None: any text."""
 
 
 class ToolChoice(_Value, frozen=True, kw_only=True):
@@ -63,6 +77,8 @@ class ToolChoice(_Value, frozen=True, kw_only=True):
 
     mode: Literal["auto", "none", "required"] = "auto"
     names: tuple[str, ...] = ()
+    named: bool = False
+    """The one name was demanded by itself, not as a set of allowed tools."""
 
 
 class Sampling(_Value, frozen=True, kw_only=True):
@@ -169,6 +185,8 @@ class ToolCallDelta(_Value, frozen=True, kw_only=True):
     id: str | None = None
     name: str | None = None
     arguments: str = ""
+    """More of the arguments; of a custom tool more of its input."""
+    kind: ToolKind = "function"
 
 
 FinishReason = Literal["stop", "length", "tool_calls"]

@@ -12,7 +12,7 @@ import openai
 import pytest
 
 from aigc import errors
-from aigc.types import Delta, Started, TextRequest
+from aigc.types import Delta, Grammar, Started, TextRequest, Tool, ToolCall
 from live_server import KEY, Live, live
 from scripted_runtime import FINGERPRINT, answer
 
@@ -142,6 +142,67 @@ def test_a_forced_tool_is_called_whole_and_streamed(client: openai.OpenAI, serve
         final = stream.get_final_completion()
     assert final.choices[0].message.tool_calls is not None
     assert final.choices[0].message.tool_calls[0].function.arguments == '{"city":"Paris"}'
+
+
+def test_a_custom_tool_is_called_with_its_text_whole_and_streamed(client: openai.OpenAI, server: Live) -> None:
+    grammar = {"type": "grammar", "grammar": {"syntax": "regex", "definition": "SELECT .*"}}
+    sql = {"type": "custom", "custom": {"name": "sql", "description": "Ask the table.", "format": grammar}}
+    earlier = {"id": "call_0", "type": "custom", "custom": {"name": "sql", "input": "SELECT 1"}}
+    messages = [
+        *HELLO,
+        {"role": "assistant", "tool_calls": [earlier]},
+        {"role": "tool", "tool_call_id": "call_0", "content": "1"},
+    ]
+    asked = {
+        "model": "default",
+        "messages": messages,
+        "tools": [WEATHER, sql],
+        "tool_choice": {"type": "custom", "custom": {"name": "sql"}},
+    }
+    done = client.chat.completions.create(**asked)
+    [call] = done.choices[0].message.tool_calls or []
+    assert call.type == "custom"
+    assert (call.id, call.custom.name, call.custom.input) == ("call_0", "sql", '{"city":"Paris"}')
+    request = last(server)
+    assert request.tools[1] == Tool(
+        name="sql",
+        description="Ask the table.",
+        kind="custom",
+        grammar=Grammar(syntax="regex", definition="SELECT .*"),
+    )
+    assert (request.tool_choice.names, request.tool_choice.named) == (("sql",), True)
+    assert request.messages is not None
+    assert request.messages[1].tool_calls == (ToolCall(id="call_0", name="sql", arguments="SELECT 1", kind="custom"),)
+
+    pieces = [
+        call.to_dict()
+        for chunk in client.chat.completions.create(**asked, stream=True)
+        for call in chunk.choices[0].delta.tool_calls or ()
+    ]
+    assert pieces[0] == {"index": 0, "id": "call_0", "type": "custom", "custom": {"name": "sql", "input": ""}}
+    assert "".join(piece["custom"]["input"] for piece in pieces) == '{"city":"Paris"}'  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"type": "function", "function": {"name": "sql"}},
+        {"type": "custom", "custom": {"name": "weather"}},
+        {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [{"type": "custom", "custom": {"name": "x"}}]}},  # noqa: E501
+        {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": []}},
+    ],
+)  # fmt: skip
+def test_a_choice_that_no_tool_can_meet_is_refused(client: openai.OpenAI, choice: dict[str, object]) -> None:
+    tools = [WEATHER, {"type": "custom", "custom": {"name": "sql"}}]
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.chat.completions.create(model="default", messages=HELLO, tools=tools, tool_choice=choice)
+    assert caught.value.param == "tool_choice"
+
+
+def test_two_tools_of_one_name_are_refused_whatever_their_kind(client: openai.OpenAI) -> None:
+    tools = [WEATHER, {"type": "custom", "custom": {"name": "weather"}}]
+    with pytest.raises(openai.BadRequestError, match="two tools are called 'weather'"):
+        client.chat.completions.create(model="default", messages=HELLO, tools=tools)
 
 
 def test_functions_of_the_older_api_are_called_in_their_form(client: openai.OpenAI) -> None:

@@ -23,7 +23,17 @@ REFERENCE = tomllib.loads((ROOT / "docs/reference/compatibility.toml").read_text
 
 FUNCTION = {"name": "f", "description": "d", "parameters": {"type": "object", "properties": {}}}
 TOOL = {"type": "function", "function": FUNCTION | {"strict": True}}
-CUSTOM = {"type": "custom", "custom": {"name": "f"}}
+CUSTOM = {"type": "custom", "custom": {"name": "c", "description": "d", "format": {"type": "text"}}}
+GRAMMARS = {"regex": "a+", "lark": 'start: "a"'}
+REGEX, LARK = (
+    {"type": "custom", "custom": {"name": syntax, "format": {"type": "grammar", "grammar": grammar}}}
+    for syntax, text in GRAMMARS.items()
+    for grammar in [{"syntax": syntax, "definition": text}]
+)
+ALLOWED = {
+    "mode": "required",
+    "tools": [{"type": "function", "function": {"name": "f"}}, {"type": "custom", "custom": {"name": "c"}}],
+}
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
 SOUND = {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}}
 FILE = {"type": "file", "file": {"file_id": "file-1"}}
@@ -73,21 +83,20 @@ CHAT: Cases = SAMPLED | {
         ],
         [],
     ),
-    "tools": ([{"tools": [TOOL]}, {"tools": []}], [[CUSTOM]]),
+    "tools": ([{"tools": [TOOL]}, {"tools": []}, {"tools": [TOOL, CUSTOM]}, {"tools": [REGEX, LARK]}], []),
     "tool_choice": (
         [
             {"tool_choice": "none"},
             {"tools": [TOOL], "tool_choice": "required"},
             {"tools": [TOOL], "tool_choice": {"type": "function", "function": {"name": "f"}}},
+            {"tools": [CUSTOM], "tool_choice": {"type": "custom", "custom": {"name": "c"}}},
+            {"tools": [TOOL, CUSTOM], "tool_choice": {"type": "allowed_tools", "allowed_tools": ALLOWED}},
             {
                 "tools": [TOOL],
-                "tool_choice": {
-                    "type": "allowed_tools",
-                    "allowed_tools": {"mode": "auto", "tools": [{"type": "function", "function": {"name": "f"}}]},
-                },
+                "tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}},
             },
         ],
-        [CUSTOM],
+        [],
     ),
     "parallel_tool_calls": ([{"tools": [TOOL], "parallel_tool_calls": False}], []),
     "functions": ([{"functions": [FUNCTION]}], []),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -23,8 +24,10 @@ from aigc.engines.base import (
     TextEngine,
     ToolConstraint,
 )
+from aigc.engines.custom import enforced_schema
+from aigc.engines.json_schema import compile_schema
 from aigc.errors import ContextOverflow, InvalidSchema, UserError
-from aigc.types import EngineFile, ModelSpec
+from aigc.types import EngineFile, Grammar, ModelSpec, Tool
 
 GREEDY = Draw(temperature=0.0, seed=0)
 BEGIN, END = "<tool_call>\n", "\n</tool_call>"
@@ -237,6 +240,25 @@ def test_required_tools_are_called_in_the_agreed_form(bench: Bench) -> None:
     call = json.loads(answer.text[len(BEGIN) : -len(END)])
     assert call["name"] == "weather"
     jsonschema.validate(call["arguments"], WEATHER[1])
+
+
+@pytest.mark.parametrize(
+    ("syntax", "definition", "accepted"),
+    [
+        ("regex", r"(?:min|max)\(age\)", r"(min|max)\(age\)"),
+        ("lark", 'start: NUMBER ("+" NUMBER)?\nNUMBER: "1".."9"', r"[1-9](\+[1-9])?"),
+    ],
+)
+def test_the_input_of_a_custom_tool_matches_its_grammar(
+    bench: Bench, syntax: Any, definition: str, accepted: str
+) -> None:
+    tool = Tool(name="ask", kind="custom", grammar=Grammar(syntax=syntax, definition=definition))
+    schemas = (("ask", compile_schema(enforced_schema(tool))),)
+    constraint = ToolConstraint(schemas=schemas, begin=BEGIN, end=END, required=True, parallel=False)
+    answer = bench.ask(_chat("Ask something."), 60, constraint=constraint)
+    assert answer.finish == "stop"
+    call = json.loads(answer.text[len(BEGIN) : -len(END)])
+    assert re.fullmatch(accepted, call["arguments"]["input"])
 
 
 def test_one_of_two_tools_is_called(bench: Bench) -> None:

@@ -8,17 +8,15 @@ Knows: pieces of text and events. Does not know: engines, requests' ids, threads
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aigc.engines.base import SequenceDelta
 from aigc.engines.json_check import parse
 from aigc.engines.stops import StopMatcher
-from aigc.engines.tools import ToolParser
+from aigc.engines.tools import Callee, Check, ToolParser
 from aigc.errors import EngineError, UserError
 from aigc.types import Delta, Event, Finished, FinishReason, TokenLogprob, ToolCallDelta
-
-Check = Callable[[object], "str | None"]
 
 
 @dataclass(frozen=True)
@@ -26,8 +24,8 @@ class ChoiceRules:
     """What all choices of a request have in common."""
 
     stop: tuple[str, ...] = ()
-    tools: Mapping[str, Check] | None = None
-    """Checks of the tools that may be called; None where there are none."""
+    tools: Mapping[str, Callee] | None = None
+    """Those that may be called; None where there are none."""
     required: bool = False
     parallel: bool = True
     named: bool = False

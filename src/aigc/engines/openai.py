@@ -29,7 +29,9 @@ from aigc.types import (
     Started,
     TextRequest,
     TokenLogprob,
+    Tool,
     ToolCallDelta,
+    ToolKind,
     TopLogprob,
     Usage,
 )
@@ -40,6 +42,8 @@ _REASONS: dict[str, FinishReason] = {
     "tool_calls": "tool_calls",
     "function_call": "tool_calls",
 }
+
+_PAYLOAD: dict[ToolKind, str] = {"function": "arguments", "custom": "input"}
 
 
 def text_body(model: str, request: TextRequest) -> tuple[str, JSON]:
@@ -86,29 +90,30 @@ def _chat_fields(request: TextRequest, messages: tuple[Message, ...]) -> JSON:
         schema = {"name": "answer", "schema": request.schema, "strict": True}
         fields["response_format"] = {"type": "json_schema", "json_schema": schema}
     if request.tools:
-        fields["tools"] = [
-            {
-                "type": "function",
-                "function": {
-                    "name": tool.name,
-                    "description": tool.description,
-                    "parameters": tool.parameters,
-                    "strict": tool.strict,
-                },
-            }
-            for tool in request.tools
-        ]
+        fields["tools"] = [_tool(tool) for tool in request.tools]
         fields |= {"tool_choice": _tool_choice(request), "parallel_tool_calls": request.parallel_tool_calls}
     return fields
+
+
+def _tool(tool: Tool) -> JSON:
+    if tool.kind == "custom":
+        custom: JSON = {"name": tool.name, "description": tool.description, "format": {"type": "text"}}
+        if tool.grammar is not None:
+            grammar = {"syntax": tool.grammar.syntax, "definition": tool.grammar.definition}
+            custom["format"] = {"type": "grammar", "grammar": grammar}
+        return {"type": "custom", "custom": custom}
+    function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+    return {"type": "function", "function": {**function, "strict": tool.strict}}
 
 
 def _tool_choice(request: TextRequest) -> Any:
     choice = request.tool_choice
     if not choice.names:
         return choice.mode
-    if choice.mode == "required" and len(choice.names) == 1:
-        return {"type": "function", "function": {"name": choice.names[0]}}
-    tools = [{"type": "function", "function": {"name": name}} for name in choice.names]
+    kinds = {tool.name: tool.kind for tool in request.tools}
+    tools = [{"type": kinds[name], kinds[name]: {"name": name}} for name in choice.names]
+    if choice.named:
+        return tools[0]
     return {"type": "allowed_tools", "allowed_tools": {"mode": choice.mode, "tools": tools}}
 
 
@@ -120,7 +125,7 @@ def _message(message: Message) -> JSON:
         fields["tool_call_id"] = message.tool_call_id
     if message.tool_calls:
         fields["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            {"id": call.id, "type": call.kind, call.kind: {"name": call.name, _PAYLOAD[call.kind]: call.arguments}}
             for call in message.tool_calls
         ]
     return fields
@@ -181,12 +186,14 @@ class StreamParser:
 
 
 def _call(call: JSON) -> ToolCallDelta:
-    function = call.get("function") or {}
+    kind: ToolKind = "custom" if call.get("custom") else "function"
+    body = call.get(kind) or {}
     return ToolCallDelta(
         index=int(call["index"]),
         id=call.get("id"),
-        name=function.get("name"),
-        arguments=function.get("arguments") or "",
+        name=body.get("name"),
+        arguments=body.get(_PAYLOAD[kind]) or "",
+        kind=kind,
     )
 
 

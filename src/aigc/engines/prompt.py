@@ -9,11 +9,13 @@ import secrets
 from dataclasses import dataclass
 
 from aigc.engines.base import Constraint, Draw, JsonConstraint, TextEngine, ToolConstraint
-from aigc.engines.choice import Check, ChoiceRules
+from aigc.engines.choice import ChoiceRules
+from aigc.engines.custom import enforced_schema
 from aigc.engines.hermes import BEGIN, END
 from aigc.engines.json_check import validator
 from aigc.engines.json_schema import compile_schema, relax_schema
 from aigc.engines.template import ChatTemplate
+from aigc.engines.tools import Callee
 from aigc.errors import ContextOverflow, InvalidSchema, UnsupportedParameter, UserError
 from aigc.types import JSON, Sampling, TextRequest, Tool
 
@@ -200,9 +202,9 @@ def _tool_rules(request: TextRequest) -> tuple[ToolConstraint, ChoiceRules]:
         if name not in known:
             raise UserError(f"'tool_choice' names {name!r}, the tools are {', '.join(known)}", param="tool_choice")
     allowed = [known[name] for name in dict.fromkeys(choice.names or tuple(known))]
-    schemas, checks = [], {}
+    schemas, callees = [], {}
     for tool in allowed:
-        schema, checks[tool.name] = _arguments(tool)
+        schema, callees[tool.name] = _callee(tool)
         schemas.append((tool.name, schema))
     required = choice.mode == "required"
     constraint = ToolConstraint(
@@ -210,35 +212,36 @@ def _tool_rules(request: TextRequest) -> tuple[ToolConstraint, ChoiceRules]:
     )
     return constraint, ChoiceRules(
         stop=request.stop,
-        tools=checks,
+        tools=callees,
         required=required,
         parallel=request.parallel_tool_calls,
-        named=required and len(choice.names) == 1,
+        named=choice.named,
     )
 
 
-def _arguments(tool: Tool) -> tuple[JSON, Check]:
+def _callee(tool: Tool) -> tuple[JSON, Callee]:
     """The schema that the engine enforces for a tool, and the check of what it wrote.
 
-    Only ``strict`` promises the schema. Otherwise (OpenAI's default) it is a description to the model, and keywords
-    that can't be enforced are left to the model's understanding.
+    Only ``strict`` promises a function's schema. Otherwise (OpenAI's default) it is a description to the model, and
+    keywords that can't be enforced are left to the model's understanding. A custom tool's grammar is always enforced.
     """
-    schema = tool.parameters or {"type": "object", "properties": {}}
+    what = "grammar" if tool.kind == "custom" else "parameters"
     try:
-        if tool.strict:
-            compiled = compile_schema(schema)
-            check = validator(schema)
-        else:
-            compiled, check = relax_schema(schema), _anything
+        if tool.kind == "custom":
+            schema = enforced_schema(tool)
+            return compile_schema(schema), Callee(validator(schema), "custom")
+        schema = tool.parameters or {"type": "object", "properties": {}}
+        compiled = compile_schema(schema) if tool.strict else relax_schema(schema)
+        callee = Callee(validator(schema) if tool.strict else _anything)
     except InvalidSchema as error:
         raise InvalidSchema(
-            f"the parameters of tool {tool.name!r}: {error.message}", param="tools", hint=error.hint
+            f"the {what} of tool {tool.name!r}: {error.message}", param="tools", hint=error.hint
         ) from error
     if _is_object(compiled):
-        return compiled, check
+        return compiled, callee
     if tool.strict:
         raise InvalidSchema(f"the parameters of tool {tool.name!r} must be an object", param="tools")
-    return {"type": "object"}, check
+    return {"type": "object"}, callee
 
 
 def _is_object(compiled: JSON) -> bool:

@@ -26,9 +26,10 @@ from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from aigc.engines.custom import as_arguments, shown_schema
 from aigc.engines.hermes import call_text, instructions
 from aigc.errors import InvalidModelFile, UserError
-from aigc.types import JSON, Message, Tool
+from aigc.types import JSON, Message, Tool, ToolCall
 
 MAX_SOURCE = 256 * 1024
 MAX_OUTPUT = 4 * 1024 * 1024
@@ -196,7 +197,11 @@ class ChatTemplate:
         functions: list[JSON] = [
             {
                 "type": "function",
-                "function": {"name": tool.name, "description": tool.description, "parameters": tool.parameters},
+                "function": {
+                    "name": tool.name,
+                    "description": tool.description,
+                    "parameters": shown_schema(tool) if tool.kind == "custom" else tool.parameters,
+                },
             }
             for tool in tools
         ]
@@ -226,14 +231,14 @@ class ChatTemplate:
         if message.tool_call_id is not None:
             turn["tool_call_id"] = message.tool_call_id
         if message.tool_calls and not self._knows_calls:
-            calls = [call_text(call.name, _arguments(call.arguments)) for call in message.tool_calls]
+            calls = [call_text(call.name, _arguments(call)) for call in message.tool_calls]
             turn["content"] = "\n".join([*([message.content] if message.content else []), *calls])
         elif message.tool_calls:
             turn["tool_calls"] = [
                 {
                     "id": call.id,
                     "type": "function",
-                    "function": {"name": call.name, "arguments": _arguments(call.arguments)},
+                    "function": {"name": call.name, "arguments": _arguments(call)},
                 }
                 for call in message.tool_calls
             ]
@@ -268,8 +273,9 @@ class ChatTemplate:
         return "".join(parts)
 
 
-def _arguments(text: str) -> Any:
+def _arguments(call: ToolCall) -> Any:
     """Arguments as the object that templates expect; as they are where they are no JSON."""
+    text = as_arguments(call.arguments) if call.kind == "custom" else call.arguments
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

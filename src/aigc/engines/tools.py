@@ -15,14 +15,27 @@ import re
 import secrets
 import string
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
+from aigc.engines.custom import InputReader, sendable
 from aigc.engines.hermes import BEGIN, END
 from aigc.engines.json_check import parse
 from aigc.errors import EngineError
-from aigc.types import ToolCallDelta
+from aigc.types import ToolCallDelta, ToolKind
 
 Check = Callable[[object], "str | None"]
 """Says what is wrong with arguments, or None."""
+
+
+@dataclass(frozen=True)
+class Callee:
+    """A tool that may be called."""
+
+    check: Check
+    """Of the arguments; a custom tool's are ``{"input": text}``."""
+    kind: ToolKind = "function"
+
 
 _OPEN = BEGIN.strip()
 _CLOSE = END.strip()
@@ -68,13 +81,13 @@ class ToolParser:
     """Splits one answer into text and calls.
 
     Args:
-        checks: what each tool that may be called says about arguments; its keys are the allowed names.
+        tools: those that may be called, by name.
         required: the answer consists of calls (the engine sees to it).
         parallel: more than one call may be made; otherwise the answer is over after the first.
     """
 
-    def __init__(self, checks: Mapping[str, Check], *, required: bool, parallel: bool) -> None:
-        self._checks = checks
+    def __init__(self, tools: Mapping[str, Callee], *, required: bool, parallel: bool) -> None:
+        self._callees = tools
         self._required = required
         self._parallel = parallel
         self._buffer = ""
@@ -82,6 +95,7 @@ class ToolParser:
         """Where in the buffer to look for the next closing tag; those before it didn't end a call."""
         self._layout = ""  # white space that belongs to the text only if more text follows
         self._scanner: ObjectScanner | None = None  # inside the arguments of a required call
+        self._input: InputReader | None = None  # inside the input of a required custom call
         self._arguments: list[str] = []
         self._name = ""
         self.calls = 0
@@ -170,16 +184,23 @@ class ToolParser:
         if not isinstance(value, dict) or not isinstance(name := value.get("name"), str):
             return None
         arguments = value.get("arguments", {})
-        if name not in self._checks or not isinstance(arguments, dict) or self._checks[name](arguments) is not None:
+        callee = self._callees.get(name)
+        if callee is None or not isinstance(arguments, dict) or callee.check(arguments) is not None:
             return None
+        if callee.kind == "custom":
+            return name, sendable(arguments["input"])
         if match := _HEAD.match(body):
             scanner = ObjectScanner()
             return name, body[match.end() : match.end() + scanner.end(body[match.end() :])]
         return name, json.dumps(arguments)  # half a surrogate pair, say, could not be sent otherwise
 
     def _accept(self, call: tuple[str, str], found: list[str | ToolCallDelta]) -> None:
-        found.append(ToolCallDelta(index=self.calls, id=new_id(), name=call[0], arguments=call[1]))
+        name, arguments = call
+        found.append(self._piece(arguments, id=new_id(), name=name, kind=self._callees[name].kind))
         self._count()
+
+    def _piece(self, arguments: str, **fields: Any) -> ToolCallDelta:
+        return ToolCallDelta(index=self.calls, arguments=arguments, **fields)
 
     def _count(self) -> None:
         self.calls += 1
@@ -204,13 +225,14 @@ class ToolParser:
             if len(text) > 1000:
                 raise EngineError(f"a required tool call has no readable head: {text[:80]!r}")
             return False
-        if match[1] not in self._checks:
-            raise EngineError(f"the model called {match[1]!r}, allowed are {', '.join(self._checks)}")
+        if match[1] not in self._callees:
+            raise EngineError(f"the model called {match[1]!r}, allowed are {', '.join(self._callees)}")
         self._name = match[1]
         self._scanner = ObjectScanner()
+        self._input = InputReader() if self._callees[match[1]].kind == "custom" else None
         self._arguments = []
         self._buffer = text[match.end() :]
-        found.append(ToolCallDelta(index=self.calls, id=new_id(), name=match[1]))
+        found.append(self._piece("", id=new_id(), name=match[1], kind=self._callees[match[1]].kind))
         return bool(self._buffer)
 
     def _wait_for(self, tag: str, text: str) -> bool:
@@ -226,12 +248,15 @@ class ToolParser:
         piece = self._buffer if end < 0 else self._buffer[:end]
         self._buffer = self._buffer[len(piece) :]
         self._arguments.append(piece)
-        found.append(ToolCallDelta(index=self.calls, arguments=piece))
+        if self._input is None:
+            found.append(self._piece(piece))
+        elif text := self._input.push(piece):
+            found.append(self._piece(text, kind="custom"))
         if end < 0:
             return False
         self._scanner = None
         try:
-            problem = self._checks[self._name](parse("".join(self._arguments)))
+            problem = self._callees[self._name].check(parse("".join(self._arguments)))
         except ValueError as error:
             problem = str(error)
         if problem is not None:

@@ -227,7 +227,11 @@ def _merge(calls: list[ToolCallDelta], piece: ToolCallDelta) -> None:
         return
     so_far = calls[piece.index]
     calls[piece.index] = ToolCallDelta(
-        index=piece.index, id=so_far.id, name=so_far.name, arguments=so_far.arguments + piece.arguments
+        index=piece.index,
+        id=so_far.id,
+        name=so_far.name,
+        arguments=so_far.arguments + piece.arguments,
+        kind=so_far.kind,
     )
 
 

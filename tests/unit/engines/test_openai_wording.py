@@ -14,6 +14,7 @@ from aigc.types import (
     Delta,
     EmbedRequest,
     Finished,
+    Grammar,
     Message,
     Sampling,
     Started,
@@ -46,7 +47,7 @@ def test_every_parameter_of_a_chat_travels() -> None:
             Message(role="tool", content="4", tool_call_id="c1"),
         ),
         tools=(tool,),
-        tool_choice=ToolChoice(mode="required", names=("f",)),
+        tool_choice=ToolChoice(mode="required", names=("f",), named=True),
         parallel_tool_calls=False,
         max_tokens=5,
         stop=("\n",),
@@ -141,3 +142,30 @@ def test_vectors_come_in_the_order_of_the_inputs_whatever_their_encoding() -> No
         "encoding_format": "base64",
         "dimensions": 2,
     }
+
+
+def test_custom_tools_and_their_calls_travel() -> None:
+    sql = Tool(name="sql", kind="custom", grammar=Grammar(syntax="regex", definition="SELECT .*"))
+    request = TextRequest(
+        messages=(
+            Message(role="assistant", tool_calls=(ToolCall(id="c1", name="sql", arguments="SELECT 1", kind="custom"),)),
+            Message(role="tool", content="1", tool_call_id="c1"),
+        ),
+        tools=(sql,),
+        tool_choice=ToolChoice(mode="auto", names=("sql",)),
+    )
+    _, body = wording.text_body("m", request)
+    assert body["messages"][0]["tool_calls"] == [
+        {"id": "c1", "type": "custom", "custom": {"name": "sql", "input": "SELECT 1"}}
+    ]
+    grammar = {"type": "grammar", "grammar": {"syntax": "regex", "definition": "SELECT .*"}}
+    assert body["tools"] == [{"type": "custom", "custom": {"name": "sql", "description": "", "format": grammar}}]
+    pointer = {"type": "custom", "custom": {"name": "sql"}}
+    assert body["tool_choice"] == {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [pointer]}}
+    parser = wording.StreamParser("f")
+    chunk = {"index": 0, "delta": {"tool_calls": [{"index": 0, "id": "c2", **pointer}]}}
+    chunk["delta"]["tool_calls"][0]["custom"] = {"name": "sql", "input": "SEL"}  # type: ignore[index]
+    [_, delta] = parser.feed("data: " + json.dumps({"choices": [chunk]}))
+    assert delta == Delta(
+        index=0, tool_calls=(ToolCallDelta(index=0, id="c2", name="sql", arguments="SEL", kind="custom"),)
+    )

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aigc.engines.tools import ToolParser, new_id
+from aigc.engines.tools import Callee, ToolParser, new_id
 from aigc.errors import EngineError
 from aigc.types import ToolCallDelta
 
@@ -24,7 +24,7 @@ ANSWERS = [
 
 
 def parser(**options):
-    return ToolParser({"f": lambda _: None}, **{"required": False, "parallel": True, **options})
+    return ToolParser({"f": Callee(lambda _: None)}, **{"required": False, "parallel": True, **options})
 
 
 def read(one, pieces):
@@ -84,7 +84,7 @@ def test_a_required_answer_that_is_no_call_is_the_engines_fault(answer):
 
 
 def test_arguments_that_break_a_strict_schema_are_the_engines_fault_where_a_call_is_required():
-    strict = ToolParser({"f": lambda _: "/x: too long"}, required=True, parallel=True)
+    strict = ToolParser({"f": Callee(lambda _: "/x: too long")}, required=True, parallel=True)
     with pytest.raises(EngineError, match="/x: too long"):
         read(strict, [CALL])
 

@@ -136,6 +136,7 @@ class ChatForm:
             "role": "assistant",
             "content": choice.text if choice.text or not choice.tool_calls else None,
             "refusal": None,
+            "annotations": [],
         }
         if choice.tool_calls and self._functions:
             call = choice.tool_calls[0]
@@ -150,13 +151,16 @@ class ChatForm:
         }
 
 
+_PAYLOAD = {"function": "arguments", "custom": "input"}
+
+
 def _call(call: ToolCallDelta) -> dict[str, Any]:
-    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+    return {"id": call.id, "type": call.kind, call.kind: {"name": call.name, _PAYLOAD[call.kind]: call.arguments}}
 
 
 def _call_piece(call: ToolCallDelta) -> dict[str, Any]:
     if call.id is None:
-        return {"index": call.index, "function": {"arguments": call.arguments}}
+        return {"index": call.index, call.kind: {_PAYLOAD[call.kind]: call.arguments}}
     return {"index": call.index} | _call(call)
 
 

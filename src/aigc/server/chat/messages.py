@@ -105,13 +105,22 @@ class Call(Body):
     function: FunctionText
 
 
-def _no_custom(value: Any) -> Any:
-    if isinstance(value, dict) and value.get("type") == "custom":
-        unsupported("only function tools can be called")
-    return value
+class CustomText(Body):
+    """Name and input of a call of a custom tool."""
+
+    name: FunctionName
+    input: Text
 
 
-_CALL = Annotated[Call, BeforeValidator(_no_custom)]
+class CustomCall(Body):
+    """A call of a custom tool that the assistant made."""
+
+    id: CallId
+    type: Literal["custom"]
+    custom: CustomText
+
+
+_CALL = Annotated[Call | CustomCall, Field(discriminator="type")]
 
 
 class AssistantMessage(Body):
@@ -165,15 +174,18 @@ def to_message(message: SystemMessage | UserMessage | AssistantMessage | ToolMes
         return Message(
             role="tool", content=message.content or "", name=message.name, tool_call_id=_legacy_id(message.name)
         )
-    calls = [
-        ToolCall(id=call.id, name=call.function.name, arguments=call.function.arguments)
-        for call in message.tool_calls or ()
-    ]
+    calls = [_call(call) for call in message.tool_calls or ()]
     if message.function_call is not None:
         call = message.function_call
         calls.append(ToolCall(id=_legacy_id(call.name), name=call.name, arguments=call.arguments))
     content = message.refusal if message.content is None else _text(message.content)
     return Message(role="assistant", content=content or "", name=message.name, tool_calls=tuple(calls))
+
+
+def _call(call: Call | CustomCall) -> ToolCall:
+    if isinstance(call, CustomCall):
+        return ToolCall(id=call.id, name=call.custom.name, arguments=call.custom.input, kind="custom")
+    return ToolCall(id=call.id, name=call.function.name, arguments=call.function.arguments)
 
 
 def _text(content: str | list[TextPart] | list[TextPart | RefusalPart]) -> str:

@@ -90,7 +90,7 @@ class ChatRequest(Sampled):
     def to_request(self) -> TextRequest:
         """What the runtime is asked. Raises: InvalidValue: fields that contradict each other."""
         self._check_pairs()
-        tools = to_tools(self.functions or [tool.function for tool in self.tools or ()])
+        tools = to_tools(self.functions or self.tools or ())
         if self.functions is not None:
             choice = to_choice(self.function_call, tools, "function_call")
         else:

@@ -8,12 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag
 
 from aigc.server.chat.messages import FunctionName
 from aigc.server.errors import InvalidValue
-from aigc.server.fields import Body, Flag, Text, unsupported
-from aigc.types import Tool, ToolChoice
+from aigc.server.fields import Body, Flag, Text
+from aigc.types import Grammar, Tool, ToolChoice, ToolKind
+
+MAX_GRAMMAR = 64 * 1024
+"""Longest grammar of a custom tool, in characters."""
+_NO_PARAMETERS = {"type": "object", "properties": {}, "additionalProperties": False}
+"""What OpenAI says that leaving ``parameters`` out means."""
 
 
 class Function(Body):
@@ -26,10 +31,45 @@ class Function(Body):
 
 
 class FunctionTool(Body):
-    """The one kind of tool there is here."""
+    """A tool with JSON arguments."""
 
     type: Literal["function"]
     function: Function
+
+
+class TextFormat(Body):
+    """Any text."""
+
+    type: Literal["text"]
+
+
+class GrammarSpec(Body):
+    """What a whole input must look like; refused later if it can't be enforced."""
+
+    syntax: Literal["lark", "regex"]
+    definition: Annotated[str, Field(strict=True, min_length=1, max_length=MAX_GRAMMAR)]
+
+
+class GrammarFormat(Body):
+    """Text that a grammar accepts."""
+
+    type: Literal["grammar"]
+    grammar: GrammarSpec
+
+
+class Custom(Body):
+    """A tool that takes one text."""
+
+    name: FunctionName
+    description: Text | None = None
+    format: Annotated[TextFormat | GrammarFormat, Field(discriminator="type")] | None = None
+
+
+class CustomTool(Body):
+    """A tool with a text as its input."""
+
+    type: Literal["custom"]
+    custom: Custom
 
 
 class LegacyFunction(Body):
@@ -47,17 +87,26 @@ class NamedFunction(Body):
 
 
 class NamedTool(Body):
-    """Points to a tool."""
+    """Points to a function tool."""
 
     type: Literal["function"]
     function: NamedFunction
+
+
+class NamedCustom(Body):
+    """Points to a custom tool."""
+
+    type: Literal["custom"]
+    custom: NamedFunction
 
 
 class AllowedTools(Body):
     """Some of the tools."""
 
     mode: Literal["auto", "required"]
-    tools: Annotated[list[NamedTool], Field(min_length=1, max_length=128, fail_fast=True)]
+    tools: Annotated[
+        list[Annotated[NamedTool | NamedCustom, Field(discriminator="type")]], Field(max_length=128, fail_fast=True)
+    ]
 
 
 class AllowedChoice(Body):
@@ -67,30 +116,24 @@ class AllowedChoice(Body):
     allowed_tools: AllowedTools
 
 
-def _no_custom(value: Any) -> Any:
-    if isinstance(value, dict) and value.get("type") == "custom":
-        unsupported("only function tools can be called, custom ones can't")
-    return value
-
-
 def _kind(value: Any) -> str | None:
     if isinstance(value, str):
         return "mode"
     kind = value.get("type") if isinstance(value, dict) else None
-    return kind if kind in ("function", "allowed_tools") else None
+    return kind if kind in ("function", "custom", "allowed_tools") else None
 
 
-AnyTool = Annotated[FunctionTool, BeforeValidator(_no_custom)]
+AnyTool = Annotated[FunctionTool | CustomTool, Field(discriminator="type")]
 Choice = Annotated[
     Annotated[Literal["none", "auto", "required"], Tag("mode")]
     | Annotated[NamedTool, Tag("function")]
+    | Annotated[NamedCustom, Tag("custom")]
     | Annotated[AllowedChoice, Tag("allowed_tools")],
     Discriminator(
         _kind,
         custom_error_type="invalid_form",
-        custom_error_message="'none', 'auto', 'required', or an object of type function or allowed_tools",
+        custom_error_message="'none', 'auto', 'required', or an object of type function, custom or allowed_tools",
     ),
-    BeforeValidator(_no_custom),
 ]
 FunctionChoice = Annotated[
     Annotated[Literal["none", "auto"], Tag("mode")] | Annotated[NamedFunction, Tag("name")],
@@ -102,21 +145,31 @@ FunctionChoice = Annotated[
 ]
 
 
-def to_tools(functions: Sequence[Function | LegacyFunction]) -> tuple[Tool, ...]:
-    """The functions as tools. Raises: InvalidValue: two have one name."""
-    names = [function.name for function in functions]
+def to_tools(tools: Sequence[FunctionTool | CustomTool | LegacyFunction]) -> tuple[Tool, ...]:
+    """The tools in our words. Raises: InvalidValue: two have one name, of whatever kind they are."""
+    found = tuple(_custom(tool.custom) if isinstance(tool, CustomTool) else _function(tool) for tool in tools)
+    names = [tool.name for tool in found]
     for name in names:
         if names.count(name) > 1:
             raise InvalidValue(f"two tools are called {name!r}; accepted: names that differ", param="tools")
-    return tuple(
-        Tool(
-            name=function.name,
-            description=function.description or "",
-            parameters=function.parameters or {"type": "object", "properties": {}},
-            strict=isinstance(function, Function) and bool(function.strict),
-        )
-        for function in functions
+    return found
+
+
+def _function(tool: FunctionTool | LegacyFunction) -> Tool:
+    function = tool.function if isinstance(tool, FunctionTool) else tool
+    return Tool(
+        name=function.name,
+        description=function.description or "",
+        parameters=_NO_PARAMETERS if function.parameters is None else function.parameters,
+        strict=isinstance(function, Function) and bool(function.strict),
     )
+
+
+def _custom(custom: Custom) -> Tool:
+    grammar = None
+    if isinstance(custom.format, GrammarFormat):
+        grammar = Grammar(syntax=custom.format.grammar.syntax, definition=custom.format.grammar.definition)
+    return Tool(name=custom.name, description=custom.description or "", kind="custom", grammar=grammar)
 
 
 def to_choice(choice: Any, tools: Sequence[Tool], param: str) -> ToolChoice:
@@ -133,14 +186,25 @@ def to_choice(choice: Any, tools: Sequence[Tool], param: str) -> ToolChoice:
         if choice == "required" and not tools:
             raise InvalidValue(f"{param} is 'required' but there are no tools", param=param)
         return ToolChoice(mode=choice or "auto")  # type: ignore[arg-type]
-    mode: Literal["auto", "required"] = "required"
-    if isinstance(choice, AllowedChoice):
-        names = tuple(tool.function.name for tool in choice.allowed_tools.tools)
-        mode = choice.allowed_tools.mode
-    else:
-        names = ((choice.function if isinstance(choice, NamedTool) else choice).name,)
-    known = {tool.name for tool in tools}
-    for name in names:
-        if name not in known:
-            raise InvalidValue(f"{param} names the tool {name!r}, which is not among the tools", param=param)
-    return ToolChoice(mode=mode, names=names)
+    known = {(tool.kind, tool.name) for tool in tools}
+    pointers = choice.allowed_tools.tools if isinstance(choice, AllowedChoice) else [choice]
+    names = []
+    for pointer in pointers:
+        kind, name = _pointed(pointer)
+        if (kind, name) not in known:
+            raise InvalidValue(f"{param} names the {kind} {name!r}, which is not among the tools", param=param)
+        names.append(name)
+    if not isinstance(choice, AllowedChoice):
+        return ToolChoice(mode="required", names=tuple(names), named=True)
+    mode = choice.allowed_tools.mode
+    if names:
+        return ToolChoice(mode=mode, names=tuple(names))
+    if mode == "required":
+        raise InvalidValue(f"{param} requires a call, but allows no tools", param=param)
+    return ToolChoice(mode="none")
+
+
+def _pointed(choice: NamedTool | NamedCustom | NamedFunction) -> tuple[ToolKind, str]:
+    if isinstance(choice, NamedCustom):
+        return "custom", choice.custom.name
+    return "function", (choice.function if isinstance(choice, NamedTool) else choice).name
