@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 ROOTS = (
+    "ChatCompletionDeleted",
+    "ChatCompletionList",
+    "ChatCompletionMessageList",
     "CreateChatCompletionRequest",
     "CreateChatCompletionResponse",
     "CreateChatCompletionStreamResponse",

@@ -16,6 +16,7 @@
       + Busy                     the queue is full                          429 rate_limit_exceeded
       + Unreachable              no server answers at the address           503 server_unreachable
       + InsufficientMemory       the model can't fit                        503 insufficient_memory
+      + StorageBusy              the database is held by another program    503 storage_busy
       + StorageFull              no room, or a write failed                 507 storage_full
       + Cancelled                the caller went away                       499 cancelled
       + EngineError              the library below failed                   500 engine_error
@@ -156,6 +157,13 @@ class InsufficientMemory(AigcError):
 
     status = 503
     code = "insufficient_memory"
+
+
+class StorageBusy(AigcError):
+    """The database can't be used at the moment: another program holds it, or its server doesn't answer."""
+
+    status = 503
+    code = "storage_busy"
 
 
 class StorageFull(AigcError):

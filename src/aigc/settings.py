@@ -107,6 +107,11 @@ class Settings:
     grace_seconds: float = _setting(30.0, "How long running answers may go on after SIGTERM.")
     max_body_bytes: int = _setting(8 * 2**20, "Longest request body.")
     body_seconds: float = _setting(30.0, "Longest time that a client may take to send its request.")
+    stored_days: float = _setting(30.0, "Days that a chat with `store: true` is kept; 0: until somebody deletes it.")
+    stored_completions: int = _setting(
+        10_000, "Chats with `store: true` that one owner may have; 0: none, `store: true` is refused."
+    )
+    stored_bytes: int = _setting(2**30, "Bytes that these chats of one owner may have together, e.g. `500m`.")
     allowed_hosts: tuple[str, ...] = _setting((), "Names that the Host header may carry besides loopback and `host`.")
     cors_origins: tuple[str, ...] = _setting((), "Web origins that browsers may call from; none by default.")
     log_level: str = _setting("info", "debug, info, warning or error. Keys and prompts are never logged.")
@@ -126,6 +131,9 @@ class Settings:
         _between("max_sequences", self.max_sequences, 1, 1024)
         _between("queue_size", self.queue_size, 0, 100_000)
         _between("threads", self.threads, 0, 1024)
+        _between("stored_days", self.stored_days, 0, 36_500)
+        _between("stored_completions", self.stored_completions, 0, 100_000_000)
+        _between("stored_bytes", self.stored_bytes, 0, 2**50)
         if self.api_key is not None and not re.fullmatch(r"[!-~]{16,256}", self.api_key):
             raise UserError(
                 "AIGC_API_KEY must be 16 to 256 printable ASCII characters without spaces",
@@ -152,7 +160,7 @@ class Settings:
         return self.database_url or f"sqlite:///{self.home / 'aigc.db'}"
 
 
-def _between(name: str, value: int, low: int, high: int) -> None:
+def _between(name: str, value: float, low: int, high: int) -> None:
     if not low <= value <= high:
         raise UserError(f"{name} is {value}; accepted: {low} to {high}")
 

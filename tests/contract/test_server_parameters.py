@@ -102,7 +102,7 @@ CHAT: Cases = SAMPLED | {
     "functions": ([{"functions": [FUNCTION]}], []),
     "function_call": ([{"functions": [FUNCTION], "function_call": {"name": "f"}}], []),
     "metadata": ([{"metadata": {"a": "b"}}], []),
-    "store": ([{"store": False}], [True]),
+    "store": ([{"store": False}, {"store": True}, {"store": True, "stream": True}], []),
     "service_tier": ([{"service_tier": "auto"}, {"service_tier": "default"}], ["flex", "priority"]),
     "reasoning_effort": ([{"reasoning_effort": "none"}], ["minimal", "medium", "high"]),
     "verbosity": ([{"verbosity": "medium"}], ["low", "high"]),

@@ -99,7 +99,7 @@ def test_embeddings_and_models(server: Live) -> None:
         ("GET", "/v1/models/nope", None, 404),
         ("GET", "/v1/nowhere", None, 404),
         ("DELETE", "/v1/models/scripted", None, 405),
-        ("GET", "/v1/chat/completions", None, 405),
+        ("GET", "/v1/chat/completions/chatcmpl-1", None, 404),
         ("POST", "/v1/chat/completions", None, 400),
         ("POST", "/v1/chat/completions", [], 400),
         ("POST", "/v1/chat/completions", {"model": "default", "messages": HELLO, "audio": {}}, 400),

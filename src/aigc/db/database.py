@@ -1,4 +1,4 @@
-"""Opens the database: connection settings, migrations, and the words for its failures.
+"""Opens the database: connection settings and migrations.
 
 Knows: SQLAlchemy, Alembic, what SQLite needs to be safe under several threads and processes. Does not know: any table.
 """
@@ -17,13 +17,15 @@ from alembic.script import ScriptDirectory
 from filelock import FileLock
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-from aigc.errors import EngineMissing, StorageFull, UserError
+from aigc.db.failures import failures_in_words
+from aigc.errors import EngineMissing, UserError
 
-_BUSY_SECONDS = 60
+BUSY_SECONDS = 60
 """How long a statement waits for another process's lock: a backup or a vacuum takes tens of seconds."""
+WRITES = {"aigc_writes": True}
+"""Execution options of a connection whose transactions write."""
 _MIGRATION_LOCK = 8400_0001
 """Number of the PostgreSQL advisory lock under which one process migrates."""
 
@@ -34,9 +36,10 @@ def connect(url: str) -> Engine:
     Args:
         url: SQLAlchemy URL, ``sqlite:///file`` or ``postgresql+psycopg://...``.
     Raises:
-        UserError: the URL has a form that SQLAlchemy doesn't know.
+        UserError: the URL has a form that SQLAlchemy doesn't know, or a newer version made the database.
         EngineMissing: the driver isn't installed.
-        StorageFull: the database can't be reached or written.
+        StorageBusy: another program holds the database, or its server doesn't answer.
+        StorageFull: the database can't be written, or is damaged.
     """
     try:
         parsed = make_url(url)
@@ -53,8 +56,12 @@ def connect(url: str) -> Engine:
         raise EngineMissing(
             f"the database driver {error.name!r} isn't installed", hint="pip install 'aigc-studio[postgres]'"
         ) from error
-    with failures_in_words():
-        _migrate(engine)
+    try:
+        with failures_in_words():
+            _migrate(engine)
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
 
 
@@ -63,40 +70,40 @@ def _sqlite(path: str, url: str) -> Engine:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         # Before SQLite makes it with the umask's mode: others have no business here.
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_CLOEXEC", 0), 0o600))
-    engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: object, _record: object) -> None:
+        connection.isolation_level = None  # type: ignore[attr-defined]  # Python's own BEGIN comes too late, see below
         cursor = connection.cursor()  # type: ignore[attr-defined]
         for pragma in (
-            f"busy_timeout={_BUSY_SECONDS * 1000}",
+            f"busy_timeout={BUSY_SECONDS * 1000}",
             "journal_mode=WAL",  # readers go on while one writes
+            "synchronous=FULL",  # what was committed survives a power cut
             "foreign_keys=ON",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A transaction that reads first and then writes can't wait for a lock, only fail. One that says at once that
+        # it will write waits its turn.
+        writes = connection.get_execution_options().get("aigc_writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
     return engine
-
-
-@contextlib.contextmanager
-def failures_in_words() -> Iterator[None]:
-    """Turn the driver's errors into `StorageFull`; their text may hold values and stays in ``__cause__``."""
-    try:
-        yield
-    except (DBAPIError, PoolTimeout) as error:
-        raise StorageFull(
-            f"the database could not be used ({type(error).__name__})",
-            hint="is the disk full, does another program hold the database, or is its server down?",
-            retry_after_seconds=5,
-        ) from error
 
 
 def head() -> str:
     """Newest revision that this version of the package knows."""
-    revision = ScriptDirectory.from_config(_config()).get_current_head()
+    revision = _versions().get_current_head()
     assert revision is not None
     return revision
+
+
+def _versions() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
 
 
 def _config() -> Config:
@@ -106,11 +113,16 @@ def _config() -> Config:
 
 
 def _migrate(engine: Engine) -> None:
-    newest = head()
     with engine.connect() as connection:
-        if MigrationContext.configure(connection).get_current_revision() == newest:
-            return
-    with _alone(engine), engine.begin() as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+    if current == head():
+        return
+    if current is not None and current not in {version.revision for version in _versions().walk_revisions()}:
+        raise UserError(
+            f"a newer version of aigc made this database (it is at {current}, this version knows {head()})",
+            hint="upgrade aigc, or set AIGC_HOME or AIGC_DATABASE_URL to another place",
+        )
+    with _alone(engine), engine.execution_options(**WRITES).begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _MIGRATION_LOCK})
         _upgrade(connection)
@@ -129,5 +141,5 @@ def _alone(engine: Engine) -> Iterator[None]:
     if not path or path == ":memory:":
         yield
         return
-    with FileLock(f"{path}.migrate.lock", timeout=_BUSY_SECONDS):
+    with FileLock(f"{path}.migrate.lock", timeout=BUSY_SECONDS):
         yield

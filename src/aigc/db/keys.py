@@ -22,10 +22,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session
 
-from aigc.db.database import connect, failures_in_words
 from aigc.db.tables import KeyRow
+from aigc.db.transactions import Database
 from aigc.errors import AigcError, NotFound, UserError
 
 log = logging.getLogger(__name__)
@@ -75,11 +74,12 @@ class Keys:
     Args:
         database_url: SQLAlchemy URL. Opening it creates or upgrades the tables.
     Raises:
-        UserError, EngineMissing, StorageFull: see `aigc.db.database.connect`.
+        UserError, EngineMissing, StorageBusy, StorageFull: see `aigc.db.database.connect`.
     """
 
     def __init__(self, database_url: str) -> None:
-        self._engine = connect(database_url)
+        self.database = Database(database_url)
+        """Where the keys stand; the server keeps its other rows there, too."""
         # Two: a write may wait long for another program's lock, reading goes on meanwhile.
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="keys")
         self._lock = threading.Lock()
@@ -96,14 +96,14 @@ class Keys:
         self._threads.shutdown(wait=True)
         if self._used:
             _quietly(self._write_used, "last uses were not written")
-        self._engine.dispose()
+        self.database.close()
 
     def create(self, name: str, owner: str = "local") -> tuple[KeyRecord, str]:
         """Make a key. Returns: its record, and the key itself, which is nowhere kept.
 
         Raises:
             UserError: the name or the owner is empty, too long or holds control characters.
-            StorageFull: it could not be written.
+            StorageBusy, StorageFull: it could not be written.
         """
         for field, value in (("name", name), ("owner", owner)):
             if not 1 <= len(value) <= 128 or not value.isprintable():
@@ -121,14 +121,14 @@ class Keys:
             hash=_digest(salt, plaintext),
             created=int(time.time()),
         )
-        with failures_in_words(), Session(self._engine, expire_on_commit=False) as session, session.begin():
+        with self.database.writing() as session:
             session.add(row)
         self._read()
         return _record(row), plaintext
 
     def list(self) -> list[KeyRecord]:
-        """All keys, oldest first, revoked ones too. Raises: StorageFull."""
-        with failures_in_words(), Session(self._engine) as session:
+        """All keys, oldest first, revoked ones too. Raises: StorageBusy, StorageFull."""
+        with self.database.reading() as session:
             return [_record(row) for row in session.scalars(select(KeyRow).order_by(KeyRow.created, KeyRow.id))]
 
     def revoke(self, key_id: str) -> KeyRecord:
@@ -138,9 +138,9 @@ class Keys:
             key_id: its id, or the prefix that lists show.
         Raises:
             NotFound: no such key.
-            StorageFull: it could not be written.
+            StorageBusy, StorageFull: it could not be written.
         """
-        with failures_in_words(), Session(self._engine, expire_on_commit=False) as session, session.begin():
+        with self.database.writing() as session:
             row = session.scalar(select(KeyRow).where((KeyRow.id == key_id) | (KeyRow.prefix == key_id)))
             if row is None:
                 raise NotFound(f"there is no key {key_id[:80]!r}", hint="`aigc keys list` shows them")
@@ -204,14 +204,14 @@ class Keys:
             return self._reading
 
     def _read(self) -> None:
-        with failures_in_words(), Session(self._engine) as session:
+        with self.database.reading() as session:
             rows = session.scalars(select(KeyRow).where(KeyRow.revoked.is_(None))).all()
             self._known = {row.prefix: _Known(Identity(row.owner, row.id), row.salt, row.hash) for row in rows}
         self._read_at = time.monotonic()
 
     def _write_used(self) -> None:
         used = dict(self._used)
-        with failures_in_words(), Session(self._engine) as session, session.begin():
+        with self.database.writing() as session:
             for key_id, seconds in used.items():
                 session.execute(update(KeyRow).where(KeyRow.id == key_id).values(last_used=seconds))
         self._written_at = time.monotonic()

@@ -6,7 +6,7 @@ Times are whole Unix seconds, UTC.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, LargeBinary, String
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -30,3 +30,35 @@ class KeyRow(Base):
     created: Mapped[int] = mapped_column(BigInteger)
     last_used: Mapped[int | None] = mapped_column(BigInteger)
     revoked: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class CompletionRow(Base):
+    """A chat that was to be kept. Its id begins with the time, so that the order of ids is the order of time."""
+
+    __tablename__ = "completions"
+    __table_args__ = (
+        Index("ix_completions_owner", "owner", "id"),
+        Index("ix_completions_created", "created"),
+        Index("ix_completions_size", "owner", "size"),  # an owner's total is summed up without a look at the bodies
+    )
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(128))
+    created: Mapped[int] = mapped_column(BigInteger)
+    model: Mapped[str] = mapped_column(String(256))
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    """JSON of the answer with the request's fields, without metadata."""
+    messages: Mapped[bytes] = mapped_column(LargeBinary)
+    """JSON array of the request's messages."""
+    size: Mapped[int] = mapped_column(BigInteger)
+    """Bytes of both."""
+
+
+class CompletionLabelRow(Base):
+    """One pair of a stored completion's metadata."""
+
+    __tablename__ = "completion_labels"
+
+    completion: Mapped[str] = mapped_column(ForeignKey("completions.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[str] = mapped_column(String(512))

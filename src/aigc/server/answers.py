@@ -9,11 +9,12 @@ Knows: when to send what. Does not know: the JSON of an endpoint; a `Format` doe
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import math
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from typing import Any, Protocol
 
 import msgspec
 from starlette.responses import Response
@@ -58,6 +59,10 @@ class Format(Protocol):
         ...
 
 
+Keep = Callable[[Scope, bytes], Coroutine[Any, Any, None]]
+"""Stores an answer, given in one piece. What it raises, the client is told instead of the answer's end."""
+
+
 class TextAnswer(Response):
     """The response to a request for text.
 
@@ -68,6 +73,7 @@ class TextAnswer(Response):
         requests: one for each prompt, all with the same ``n``.
         form: how the answer looks.
         stream: as server-sent events.
+        keep: called with the complete answer before the client sees its end; None: it is not to be kept.
     """
 
     def __init__(
@@ -79,6 +85,7 @@ class TextAnswer(Response):
         form: Format,
         *,
         stream: bool,
+        keep: Keep | None = None,
     ) -> None:
         super().__init__()
         self._runtime = runtime
@@ -87,6 +94,7 @@ class TextAnswer(Response):
         self._requests = requests
         self._form = form
         self._stream = stream
+        self._keep = keep
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer; called by Starlette."""
@@ -109,16 +117,23 @@ class TextAnswer(Response):
                     _note(notes, event)
                     collected.add(source, event)
         body = self._form.whole(collected.choices, collected.usage())
+        if self._keep is not None:
+            await self._keep(scope, body)
         await Response(body, media_type="application/json")(scope, receive, send)
 
     async def _answer_stream(self, notes: trace.Trace, scope: Scope, receive: Receive, send: Send) -> None:
         async with self._feed(scope) as feed:
-            pieces = _Pieces(self._form, len(self._requests), notes)
+            collected = None if self._keep is None else _Collected(len(self._requests), self._requests[0].n)
+            pieces = _Pieces(self._form, len(self._requests), notes, collected)
             await self._begin(feed, pieces)
             await send({"type": "http.response.start", "status": 200, "headers": list(sse.HEADERS)})
             await send(_piece(self._form.opening() + pieces.take()))
             try:
                 await self._go_on(feed, pieces, send)
+                if self._keep is not None and collected is not None:
+                    whole = self._form.whole(collected.choices, collected.usage())
+                    await _with_keep_alive(self._keep(scope, whole), send)
+                await send(_piece(self._form.closing(pieces.usage()) + sse.DONE))
             except Exception as error:
                 # The status is out, the error becomes an event.
                 ours = error if isinstance(error, AigcError) else errors.from_unexpected(error, notes.id)
@@ -147,7 +162,16 @@ class TextAnswer(Response):
             last = now
             if body := pieces.add(events).take():
                 await send(_piece(body))
-        await send(_piece(self._form.closing(pieces.usage()) + sse.DONE))
+
+
+async def _with_keep_alive(work: Coroutine[Any, Any, None], send: Send) -> None:
+    task = asyncio.ensure_future(work)
+    try:
+        while not (await asyncio.wait([task], timeout=sse.KEEP_ALIVE_SECONDS))[0]:
+            await send(_piece(sse.KEEP_ALIVE))
+        await task
+    finally:
+        task.cancel()
 
 
 def _piece(body: bytes) -> dict[str, object]:
@@ -165,11 +189,12 @@ def _note(notes: trace.Trace, event: Event) -> None:
 class _Pieces:
     """Bytes of a stream that wait to be sent."""
 
-    def __init__(self, form: Format, sources: int, notes: trace.Trace) -> None:
+    def __init__(self, form: Format, sources: int, notes: trace.Trace, collected: _Collected | None) -> None:
         self.waiting = sources
         """Prompts that the runtime has not yet accepted."""
         self._encode: Callable[[int, TextEvent], bytes] = form.event
         self._notes = notes
+        self._collected = collected
         self._pieces: list[bytes] = []
         self._usages: list[Usage] = []
 
@@ -180,6 +205,8 @@ class _Pieces:
             elif isinstance(event, Usage):
                 self._usages.append(event)
             _note(self._notes, event)
+            if self._collected is not None:
+                self._collected.add(source, event)
             assert isinstance(event, TextEvent)
             self._pieces.append(self._encode(source, event))
         return self

@@ -19,9 +19,10 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from aigc.db.completions import Completions
 from aigc.db.keys import Keys
 from aigc.errors import AigcError
-from aigc.server import errors, openapi, static, trace
+from aigc.server import errors, housekeeping, openapi, static, trace
 from aigc.server.auth import PUBLIC, Auth
 from aigc.server.chat import router as chat
 from aigc.server.completions import router as completions
@@ -34,6 +35,7 @@ from aigc.server.models import router as models
 from aigc.server.observe import Observe
 from aigc.server.ports import Runtime
 from aigc.server.sessions import Sessions
+from aigc.server.stored import router as stored
 from aigc.server.system import router as system
 from aigc.server.tokenize import router as tokenize
 from aigc.settings import Settings
@@ -45,13 +47,19 @@ def create_app(settings: Settings, runtime: Runtime, keys: Keys, *, page: bool =
     Args:
         settings: limits, host names, origins; its ``api_key`` is accepted besides those of ``keys``.
         runtime: answers the requests; started and closed with the application.
-        keys: who may ask; closed by whoever opened it.
+        keys: who may ask, and the database of all that is kept; closed by whoever opened it.
         page: whether ``/`` is the chat page; otherwise it is a short description in JSON.
 
     ``app.state`` holds ``sessions`` (`aigc.server.sessions.Sessions`) and ``closing`` (`aigc.server.limits.Closing`).
     """
     if settings.api_key is not None:
         keys.accept(settings.api_key, "AIGC_API_KEY")
+    kept = Completions(
+        keys.database,
+        days=settings.stored_days,
+        most=settings.stored_completions,
+        most_bytes=settings.stored_bytes,
+    )
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -61,7 +69,8 @@ def create_app(settings: Settings, runtime: Runtime, keys: Keys, *, page: bool =
             app.state.start_error = error
             raise
         try:
-            yield
+            async with housekeeping.regularly(kept.purge):
+                yield
         finally:
             await runtime.close()
 
@@ -82,7 +91,8 @@ def create_app(settings: Settings, runtime: Runtime, keys: Keys, *, page: bool =
     files = static.load(static.FOLDER) if page else {}
     errors.install(app)
     for router in (
-        chat.create(runtime, metrics),
+        chat.create(runtime, metrics, kept),
+        stored.create(kept, runtime),
         completions.create(runtime, metrics),
         embeddings.create(runtime),
         tokenize.create(runtime),
@@ -106,7 +116,7 @@ def create_app(settings: Settings, runtime: Runtime, keys: Keys, *, page: bool =
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["authorization", "content-type", "x-request-id", "idempotency-key"],
             expose_headers=["x-request-id", "retry-after"],
         )

@@ -61,3 +61,9 @@ class Auth:
 def session_cookie(scope: Scope) -> str | None:
     """The value of the page's cookie."""
     return cookie_parser(header(scope, b"cookie") or "").get(COOKIE)
+
+
+def owner_of(scope: Scope) -> str:
+    """Whose request it is; for routes behind `Auth` that are not public."""
+    identity: Identity = scope["state"]["identity"]
+    return identity.owner

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from aigc.db.completions import new_id
 from aigc.server.answers import Choice, usage_json
 from aigc.types import Delta, Finished, TextEvent, TokenLogprob, ToolCallDelta, Usage
 
@@ -50,7 +51,7 @@ class ChatForm:
         self._obfuscate = obfuscate
         self._functions = functions
         self._metadata = metadata
-        self._head = {"id": f"chatcmpl-{secrets.token_hex(12)}", "created": int(time.time()), "model": model}
+        self._head = {"id": new_id(), "created": int(time.time()), "model": model}
         constant = _encode(self._head | {"object": "chat.completion.chunk", "service_tier": "default"})[:-1]
         self._begin = b"data: " + constant + b',"choices":'
         self._end = b',"usage":null' if include_usage else b""

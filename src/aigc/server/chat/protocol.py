@@ -75,7 +75,7 @@ class ChatRequest(Sampled):
         str | None, only("in_memory", reason="the prompt cache lives in memory and ends with the model's process")
     ] = None
     prompt_cache_options: Annotated[None, refused("how long the prompt cache lives can't be promised")] = None
-    store: Annotated[bool | None, only(False, reason="answers are not kept")] = None
+    store: Flag | None = None
     service_tier: Annotated[str | None, only("auto", "default", reason="there is one tier")] = None
     reasoning_effort: Annotated[str | None, only("none", reason=_NO_REASONING)] = None
     verbosity: Annotated[str | None, only("medium", reason="no installed model has a dial for it")] = None

@@ -1,20 +1,25 @@
 """``POST /v1/chat/completions``, and the path of the oldest clients for the same.
 
-Knows: which path takes which body. Does not know: how an answer is made.
+Knows: which path takes which body. Does not know: how an answer is made or kept.
 """
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import Field
+from starlette.types import Scope
 
-from aigc.server.answers import TextAnswer
+from aigc.db.completions import Completions
+from aigc.server import trace
+from aigc.server.answers import Keep, TextAnswer
+from aigc.server.auth import owner_of
 from aigc.server.chat.answer import ChatForm
 from aigc.server.chat.protocol import ChatRequest
 from aigc.server.fields import ModelName, same_model
 from aigc.server.json_body import JsonRoute
 from aigc.server.metrics import Metrics
 from aigc.server.ports import Runtime
+from aigc.server.stored import keeping
 
 
 class EngineChatRequest(ChatRequest):
@@ -23,13 +28,14 @@ class EngineChatRequest(ChatRequest):
     model: ModelName | None = Field(default=None)  # type: ignore[assignment]
 
 
-def create(runtime: Runtime, metrics: Metrics) -> APIRouter:
-    """The routes, answered by ``runtime``."""
+def create(runtime: Runtime, metrics: Metrics, stored: Completions) -> APIRouter:
+    """The routes, answered by ``runtime``; answers that are to be kept go to ``stored``."""
     router = APIRouter(route_class=JsonRoute, tags=["chat"])
 
-    def answer(body: ChatRequest, name: str) -> TextAnswer:
+    async def answer(body: ChatRequest, name: str, owner: str) -> TextAnswer:
         request = body.to_request()
         model = runtime.resolve(name, "chat")
+        keep = await keeper(body, owner) if body.store else None
         options = body.stream_options
         form = ChatForm(
             model,
@@ -40,14 +46,22 @@ def create(runtime: Runtime, metrics: Metrics) -> APIRouter:
             functions=body.functions is not None,
             metadata=body.metadata,
         )
-        return TextAnswer(runtime, metrics, model, [request], form, stream=bool(body.stream))
+        return TextAnswer(runtime, metrics, model, [request], form, stream=bool(body.stream), keep=keep)
+
+    async def keeper(body: ChatRequest, owner: str) -> Keep:
+        await stored.admit(owner)
+
+        async def keep(scope: Scope, whole: bytes) -> None:
+            await stored.add(owner, keeping.completion(body, whole, trace.of(scope).id))
+
+        return keep
 
     @router.post("/v1/chat/completions", summary="Continue a chat")
-    async def chat(body: ChatRequest) -> TextAnswer:
-        return answer(body, body.model)
+    async def chat(body: ChatRequest, request: Request) -> TextAnswer:
+        return await answer(body, body.model, owner_of(request.scope))
 
     @router.post("/v1/engines/{engine:path}/chat/completions", summary="Continue a chat (legacy path)")
-    async def chat_of_engine(engine: str, body: EngineChatRequest) -> TextAnswer:
-        return answer(body, same_model(engine, body.model))
+    async def chat_of_engine(engine: str, body: EngineChatRequest, request: Request) -> TextAnswer:
+        return await answer(body, same_model(engine, body.model), owner_of(request.scope))
 
     return router
