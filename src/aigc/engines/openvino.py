@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from aigc.engines import openvino_folder, openvino_grammar
+from aigc.engines import mapped, openvino_folder, openvino_grammar
 from aigc.engines.base import Emit, LoadOptions, SequenceDelta, SequenceRequest, ToolConstraint
 from aigc.engines.openvino_sequence import Sequence, generation_config
 from aigc.engines.sequence_check import check_text, refuse, refuse_token
@@ -170,6 +170,7 @@ class OpenVinoEngine:
         }
         pipe = openvino_genai.ContinuousBatchingPipeline(str(self._folder), scheduler, "CPU", properties)
         self._warm_up(pipe)
+        mapped.release(self._folder / openvino_folder.MODEL)
         return pipe
 
     def _warm_up(self, pipe: Any) -> None:

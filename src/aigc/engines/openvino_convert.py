@@ -30,14 +30,19 @@ _log = logging.getLogger(__name__)
 _ARCHITECTURES = ("llama", "qwen2", "qwen3")
 _SPLITTERS = ("smollm", "qwen2", "llama-bpe")
 """``tokenizer.ggml.pre``: the ways to split text that OpenVINO's reader knows; with others it would guess, silently."""
-_READABLE_TYPES = frozenset({0, 1, 2, 3, 8, 12, 14})
-"""F32, F16, Q4_0, Q4_1, Q8_0, Q4_K, Q6_K. Others are rewritten as Q8_0 first."""
-_KNOWN_TYPES = frozenset({6, 7, 10, 11, 13, 20, 30, *_READABLE_TYPES})
-"""What `gguf_requantise` can rewrite: also Q5_0, Q5_1, Q2_K, Q3_K, Q5_K, IQ4_NL, BF16."""
+_READABLE_TYPES = frozenset({0, 1, 2, 3, 8, 12})
+"""F32, F16, Q4_0, Q4_1, Q8_0, Q4_K. Others are rewritten as Q8_0 first.
 
-_BASE_BYTES = 160 * 2**20
-_RESIDENT_SHARE = 2.15
-"""OpenVINO maps the file and keeps a rearranged copy: measured 2.1 to 2.2 times the file for 0.09, 0.6 and 1.3 GB."""
+OpenVINO would read Q6_K too, as 8 bits in groups of 16. Its fast kernels want groups of 32: with 16 it computes in
+floats, at a third of the speed, and reads more bytes than with Q8_0 (docs/lab/LOG.md).
+"""
+_KNOWN_TYPES = frozenset({6, 7, 10, 11, 13, 14, 20, 30, *_READABLE_TYPES})
+"""What `gguf_requantise` can rewrite: also Q5_0, Q5_1, Q2_K, Q3_K, Q5_K, Q6_K, IQ4_NL, BF16."""
+
+_BASE_BYTES = 220 * 2**20
+_RESIDENT_SHARE = 1.25 if sys.platform == "linux" else 2.25
+"""OpenVINO keeps a rearranged copy with wider scales: 1.2 times the file. The file's own pages are given back where
+that is possible (`aigc.engines.mapped`)."""
 _BYTES_PER_SECOND = 50e6
 """About how fast one core converts; only the progress bar believes it."""
 
