@@ -149,7 +149,7 @@ def test_what_was_deleted_is_gone(server: Live, http: httpx.Client, client: open
             call(made)
     with pytest.raises(openai.NotFoundError):
         client.chat.completions.update(made, metadata={})
-    with sqlite3.connect(server.keys.database._engine.url.database or "") as rows:
+    with sqlite3.connect(server.keys.database.path or "") as rows:
         labels = rows.execute("SELECT count(*) FROM completion_labels WHERE completion = ?", [made])
         assert labels.fetchone() == (0,)
     rows.close()

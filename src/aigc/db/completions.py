@@ -83,7 +83,7 @@ class Completions:
         most_bytes: int,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._database = database
+        self.database = database
         self._seconds = days * _DAY_SECONDS
         self._most = most
         self._most_bytes = most_bytes
@@ -106,17 +106,13 @@ class Completions:
             number, size = session.execute(rows.where(CompletionRow.owner == owner)).one()
             return int(number), int(size)
 
-        number, size = await self._database.read(count)
+        number, size = await self.database.read(count)
         if number >= self._most or size >= self._most_bytes:
             raise StorageFull(
                 f"{number} completions of {size} bytes are stored; accepted: {self._most} of {self._most_bytes} bytes",
                 param="store",
                 hint="delete some, or see AIGC_STORED_COMPLETIONS and AIGC_STORED_BYTES",
             )
-
-    async def add(self, owner: str, completion: Completion) -> None:
-        """Keep ``completion``. Raises: StorageBusy, StorageFull: it is not kept."""
-        await self._database.write(self.adding(owner, completion))
 
     def adding(self, owner: str, completion: Completion) -> Callable[[Session], None]:
         """What a transaction does to keep ``completion``."""
@@ -140,11 +136,11 @@ class Completions:
 
     async def get(self, owner: str, completion_id: str) -> Completion:
         """One of them. Raises: NotFound."""
-        return await self._database.read(lambda session: self._get(session, owner, completion_id))
+        return await self.database.read(lambda session: self._get(session, owner, completion_id))
 
     async def page(self, owner: str, query: Query) -> tuple[list[Completion], bool]:
         """A page, and whether more follow."""
-        return await self._database.read(lambda session: self._page(session, owner, query))
+        return await self.database.read(lambda session: self._page(session, owner, query))
 
     async def update(self, owner: str, completion_id: str, metadata: Mapping[str, str]) -> Completion:
         """Replace the metadata. Raises: NotFound."""
@@ -155,7 +151,7 @@ class Completions:
             _add_labels(session, found.id, metadata)
             return self._get(session, owner, completion_id)
 
-        return await self._database.write(change)
+        return await self.database.write(change)
 
     async def delete(self, owner: str, completion_id: str) -> None:
         """Forget it. Raises: NotFound."""
@@ -164,7 +160,7 @@ class Completions:
             self._get(session, owner, completion_id)
             session.execute(delete(CompletionRow).where(CompletionRow.id == completion_id))
 
-        await self._database.write(forget)
+        await self.database.write(forget)
 
     async def purge(self) -> int:
         """Remove what is older than the retention. Returns: how many."""
@@ -180,7 +176,7 @@ class Completions:
             return len(ids)
 
         total = 0
-        while removed := await self._database.write(some):
+        while removed := await self.database.write(some):
             total += removed
         return total
 

@@ -62,3 +62,23 @@ class CompletionLabelRow(Base):
     completion: Mapped[str] = mapped_column(ForeignKey("completions.id", ondelete="CASCADE"), primary_key=True)
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
     value: Mapped[str] = mapped_column(String(512))
+
+
+class ReplyRow(Base):
+    """The first answer to a request with an ``Idempotency-Key``."""
+
+    __tablename__ = "replies"
+    __table_args__ = (
+        Index("ix_replies_created", "created"),
+        Index("ix_replies_size", "owner", "size"),
+    )
+
+    owner: Mapped[str] = mapped_column(String(128), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    asked: Mapped[bytes] = mapped_column(LargeBinary(32))
+    """sha256 of the request."""
+    created: Mapped[int] = mapped_column(BigInteger)
+    status: Mapped[int]
+    media_type: Mapped[str] = mapped_column(String(128))
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    size: Mapped[int] = mapped_column(BigInteger)

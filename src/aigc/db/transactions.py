@@ -40,6 +40,11 @@ class Database:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="db-write")
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="db-read")
 
+    @property
+    def path(self) -> str | None:
+        """File of an SQLite database."""
+        return self._engine.url.database if self._engine.dialect.name == "sqlite" else None
+
     def close(self) -> None:
         """Finish what has begun and let the database go."""
         self._writer.shutdown(wait=True)

@@ -9,7 +9,6 @@ Knows: when to send what. Does not know: the JSON of an endpoint; a `Format` doe
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import math
 import time
@@ -132,7 +131,7 @@ class TextAnswer(Response):
                 await self._go_on(feed, pieces, send)
                 if self._keep is not None and collected is not None:
                     whole = self._form.whole(collected.choices, collected.usage())
-                    await _with_keep_alive(self._keep(scope, whole), send)
+                    await sse.alive(self._keep(scope, whole), send)
                 await send(_piece(self._form.closing(pieces.usage()) + sse.DONE))
             except Exception as error:
                 # The status is out, the error becomes an event.
@@ -162,16 +161,6 @@ class TextAnswer(Response):
             last = now
             if body := pieces.add(events).take():
                 await send(_piece(body))
-
-
-async def _with_keep_alive(work: Coroutine[Any, Any, None], send: Send) -> None:
-    task = asyncio.ensure_future(work)
-    try:
-        while not (await asyncio.wait([task], timeout=sse.KEEP_ALIVE_SECONDS))[0]:
-            await send(_piece(sse.KEEP_ALIVE))
-        await task
-    finally:
-        task.cancel()
 
 
 def _piece(body: bytes) -> dict[str, object]:

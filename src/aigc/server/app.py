@@ -2,7 +2,7 @@
 
 The layers of a request, from the socket inwards: CORS where it is switched on, `observe` (id, log line, metrics, what
 nobody else caught), `limits` (size of the header), `hosts` (is it meant for us?), `auth` (who is it?), `limits` again
-(size and time of the body), then the router of the endpoint.
+(size and time of the body), `idempotency` (was this answered before?), then the router of the endpoint.
 
 Knows: who gets what. Does not know: any endpoint's business.
 """
@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from aigc.db.completions import Completions
 from aigc.db.keys import Keys
+from aigc.db.replies import Replies
 from aigc.errors import AigcError
 from aigc.server import errors, housekeeping, openapi, static, trace
 from aigc.server.auth import PUBLIC, Auth
@@ -28,6 +29,7 @@ from aigc.server.chat import router as chat
 from aigc.server.completions import router as completions
 from aigc.server.embeddings import router as embeddings
 from aigc.server.hosts import HostCheck
+from aigc.server.idempotency import Idempotency
 from aigc.server.limits import BodyLimit, Closing, HeaderLimit
 from aigc.server.login import router as login
 from aigc.server.metrics import Metrics
@@ -60,6 +62,7 @@ def create_app(settings: Settings, runtime: Runtime, keys: Keys, *, page: bool =
         most=settings.stored_completions,
         most_bytes=settings.stored_bytes,
     )
+    replies = Replies(keys.database)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -69,7 +72,7 @@ def create_app(settings: Settings, runtime: Runtime, keys: Keys, *, page: bool =
             app.state.start_error = error
             raise
         try:
-            async with housekeeping.regularly(kept.purge):
+            async with housekeeping.regularly(kept.purge, replies.purge):
                 yield
         finally:
             await runtime.close()
@@ -107,6 +110,7 @@ def create_app(settings: Settings, runtime: Runtime, keys: Keys, *, page: bool =
 
     # The last one added is the outermost.
     public = PUBLIC | files.keys()
+    app.add_middleware(Idempotency, replies=replies)
     app.add_middleware(BodyLimit, settings=settings, closing=closing, public=public)
     app.add_middleware(Auth, keys=keys, sessions=sessions, public=public)
     app.add_middleware(HostCheck, settings=settings)
@@ -118,7 +122,7 @@ def create_app(settings: Settings, runtime: Runtime, keys: Keys, *, page: bool =
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["authorization", "content-type", "x-request-id", "idempotency-key"],
-            expose_headers=["x-request-id", "retry-after"],
+            expose_headers=["x-request-id", "retry-after", "idempotent-replayed"],
         )
     return app
 

@@ -7,6 +7,7 @@
       + UnknownParameter     a field that doesn't exist         400 unknown_parameter
       + InvalidType          a value of another JSON type       400 invalid_type
       + InvalidValue         outside what is accepted           400 invalid_value
+      + IdempotencyKeyReused a key of another request           400 idempotency_key_reused
       + InvalidJson          the body is not usable JSON        400 invalid_json
       + WrongMethod          the path knows other methods       405 method_not_allowed
       + RequestTimeout       the body came too slowly           408 request_timeout
@@ -61,6 +62,12 @@ class InvalidValue(UserError):
     """A value outside of what is accepted."""
 
     code = "invalid_value"
+
+
+class IdempotencyKeyReused(UserError):
+    """An ``Idempotency-Key`` that was sent with another request before."""
+
+    code = "idempotency_key_reused"
 
 
 class InvalidJson(UserError):

@@ -1,11 +1,15 @@
 """Server-sent events: the wire format of streams, and the header that keeps proxies from gathering them.
 
-Knows: bytes between events. Does not know: what an event says.
+Knows: bytes between events, and in their absence. Does not know: what an event says.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable
+
 import msgspec
+from starlette.types import Send
 
 from aigc.errors import AigcError
 from aigc.server.errors import envelope
@@ -24,3 +28,14 @@ DONE = b"data: [DONE]\n\n"
 def failure(error: AigcError) -> bytes:
     """The event that ends a stream which can't go on. No ``[DONE]`` follows: the answer is not complete."""
     return b"data: " + msgspec.json.encode(envelope(error)) + b"\n\n"
+
+
+async def alive(work: Awaitable[None], send: Send) -> None:
+    """Wait for ``work`` without letting the stream fall silent. Raises: whatever ``work`` raises."""
+    task = asyncio.ensure_future(work)
+    try:
+        while not (await asyncio.wait([task], timeout=KEEP_ALIVE_SECONDS))[0]:
+            await send({"type": "http.response.body", "body": KEEP_ALIVE, "more_body": True})
+        await task
+    finally:
+        task.cancel()

@@ -10,7 +10,7 @@ from pydantic import Field
 from starlette.types import Scope
 
 from aigc.db.completions import Completions
-from aigc.server import trace
+from aigc.server import idempotency, trace
 from aigc.server.answers import Keep, TextAnswer
 from aigc.server.auth import owner_of
 from aigc.server.chat.answer import ChatForm
@@ -52,7 +52,8 @@ def create(runtime: Runtime, metrics: Metrics, stored: Completions) -> APIRouter
         await stored.admit(owner)
 
         async def keep(scope: Scope, whole: bytes) -> None:
-            await stored.add(owner, keeping.completion(body, whole, trace.of(scope).id))
+            kept = keeping.completion(body, whole, trace.of(scope).id)
+            await idempotency.write(scope, stored.database, stored.adding(owner, kept))
 
         return keep
 
