@@ -96,11 +96,11 @@ class WorkerProcess:
                 cwd=os.path.abspath(os.sep),  # `python -m` imports from the current folder first: not from the user's
                 start_new_session=True,
             )
-        reader, self._writer = await asyncio.open_connection(sock=ours)
         self._loaded = asyncio.get_running_loop().create_future()
-        self._tasks.append(asyncio.create_task(self._read(reader), name=f"read {self.spec.id}"))
-        self._send(wire.Load(self.spec, self.file, self.options))
         try:
+            reader, self._writer = await asyncio.open_connection(sock=ours)
+            self._tasks.append(asyncio.create_task(self._read(reader), name=f"read {self.spec.id}"))
+            self._send(wire.Load(self.spec, self.file, self.options))
             await asyncio.wait_for(asyncio.shield(self._loaded), load_seconds)
         except (asyncio.TimeoutError, TimeoutError):
             await self.kill("took too long to load")
@@ -108,6 +108,8 @@ class WorkerProcess:
                 f"{self.spec.id} did not load within {load_seconds:g} s", hint="AIGC_LOAD_SECONDS sets the limit"
             ) from None
         except BaseException:
+            if self._writer is None:
+                ours.close()
             await self.kill("loading failed")
             raise
         self._tasks.append(asyncio.create_task(self._watch(), name=f"watch {self.spec.id}"))
@@ -139,11 +141,13 @@ class WorkerProcess:
 
     async def close(self) -> None:
         """Ask the process to end, and make it end."""
-        if self.state == "ready":
-            self.state = "dead"
-            self._send(wire.Close())
-            await asyncio.to_thread(self._wait, _CLOSE_SECONDS)
-        await self.kill("unloaded")
+        try:
+            if self.state == "ready":
+                self.state = "dead"
+                self._send(wire.Close())
+                await asyncio.to_thread(self._wait, _CLOSE_SECONDS)
+        finally:
+            await self.kill("unloaded")
 
     async def kill(self, reason: str, *, unexpected: bool = False) -> None:
         """End the process now; running answers get WorkerDied. ``unexpected``: log what it said last, tell of it."""
@@ -154,15 +158,17 @@ class WorkerProcess:
                 task.cancel()
         if self._writer is not None:
             self._writer.close()
-        if self._popen is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self._popen.kill()
-            if unexpected and was_ready:  # before anything is awaited: the next request must find it counted
-                self._on_death(self, self._died(reason))
-            await asyncio.to_thread(self._wait, _CLOSE_SECONDS)
-        if not self._words.closed:
-            self._log_last_words(unexpected)
-        self._words.close()
+        try:
+            if self._popen is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    self._popen.kill()
+                if unexpected and was_ready:  # before anything is awaited: the next request must find it counted
+                    self._on_death(self, self._died(reason))
+                await asyncio.to_thread(self._wait, _CLOSE_SECONDS)
+        finally:
+            if not self._words.closed:
+                self._log_last_words(unexpected)
+            self._words.close()
 
     def _wait(self, seconds: float) -> None:
         assert self._popen is not None

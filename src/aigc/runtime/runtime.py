@@ -75,6 +75,7 @@ class Runtime:
         self._aliases = naming.aliases(settings)
         self._room = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
+        self._renewing: dict[Seat, asyncio.Task[None]] = {}
         self._last_event = float("-inf")
         self._installed = _Snapshot(stamp=-1, models=(), default_id=None)
 
@@ -87,9 +88,10 @@ class Runtime:
 
     async def close(self) -> None:
         """End every process and connection."""
-        for task in self._tasks:
+        tasks = [*self._tasks, *self._renewing.values()]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(seat.unload() for seat in self._seats.values()))
         await asyncio.gather(*(remote.close() for remote in self._remotes))
 
@@ -243,6 +245,7 @@ class Runtime:
             await asyncio.sleep(_REAP_SECONDS)
             try:
                 await self._unload_idle()
+                self._renew_grown()
                 await asyncio.gather(*(remote.refresh() for remote in self._remotes))
             except Exception:  # whatever it is, models must go on being unloaded
                 log.exception("unloading idle models failed this time")
@@ -252,6 +255,19 @@ class Runtime:
         for seat in list(self._seats.values()):
             if limit and seat.in_memory and seat.idle_seconds > limit:
                 await seat.unload()
+
+    def _renew_grown(self) -> None:
+        for seat in self._seats.values():
+            if seat not in self._renewing and seat.grown(_reserved(seat)):
+                self._renewing[seat] = asyncio.create_task(self._renew(seat), name=f"renew {seat.name}")
+
+    async def _renew(self, seat: Seat) -> None:
+        try:
+            await seat.renew()
+        except AigcError as error:
+            log.error("%s could not be started again: %s", seat.name, error.message)
+        finally:
+            del self._renewing[seat]
 
 
 def _key(spec: ModelSpec, file: EngineFile) -> tuple[str, str, str]:

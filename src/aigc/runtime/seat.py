@@ -25,6 +25,10 @@ _PATIENCE_SECONDS = 3.0
 """A request waits this long for a start that isn't allowed yet; one that would take longer is refused."""
 _WANTED_SECONDS = 60.0
 """A process that dies this soon after its last answer is started again before anybody asks."""
+_GROWTH_BYTES = 256 * 2**20
+"""What a process may need beyond the estimate before it counts as grown."""
+_IDLE_GROWTH, _BUSY_GROWTH = 1.25, 2.0
+"""Times the estimate: a process that does nothing is renewed at the first, one under load at the second."""
 
 
 class Seat:
@@ -164,6 +168,24 @@ class Seat:
         if self._budget.unasked and (self.busy or self.idle_seconds < _WANTED_SECONDS):
             self._starting = asyncio.create_task(self._start(), name=f"restart {self.name}")
             self._starting.add_done_callback(self._started)
+
+    def grown(self, reserved_bytes: int) -> bool:
+        """Whether the process holds so much more memory than was set aside that it should be renewed now.
+
+        Native libraries keep what nobody can take from them (the grammar compilers remember every schema).
+        """
+        if self._process is None or self._process.state != "ready":
+            return False
+        factor = _BUSY_GROWTH if self.busy else _IDLE_GROWTH
+        return self._process.rss_bytes > factor * reserved_bytes + _GROWTH_BYTES
+
+    async def renew(self) -> None:
+        """Replace the process between two answers: those that run are completed, later ones wait in the queue."""
+        async with self.turnstile.alone():
+            if self._process is not None:
+                log.warning("renewing %s: it has grown to %d MiB", self.name, self._process.rss_bytes // 2**20)
+                await self.unload()
+                await self.start()
 
     async def unload(self) -> None:
         """End the process; the next request starts another.

@@ -55,11 +55,21 @@ class Turnstile:
             self._inside -= weight
             self._admit()
 
-    async def _take(self, weight: int) -> None:
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """Wait until everybody inside has left, and hold all places; never refused. Later visitors wait meanwhile."""
+        await self._take(self._places, bounded=False)
+        try:
+            yield
+        finally:
+            self._inside -= self._places
+            self._admit()
+
+    async def _take(self, weight: int, *, bounded: bool = True) -> None:
         if not self.waiting and self._inside + weight <= self._places:
             self._inside += weight
             return
-        if self.waiting >= self._queue_size:
+        if bounded and self.waiting >= self._queue_size:
             raise Busy(
                 f"{self.waiting} requests are waiting already; accepted: {self._queue_size}",
                 hint="send it again after the time in Retry-After",

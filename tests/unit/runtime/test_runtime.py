@@ -321,6 +321,28 @@ def test_a_model_that_can_never_fit_is_refused_with_both_numbers() -> None:
     scene(body)
 
 
+def test_a_process_that_has_grown_is_renewed_between_two_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aigc.runtime.seat._GROWTH_BYTES", 0)  # the estimate is one byte: every process has grown
+    monkeypatch.setattr("aigc.runtime.runtime._REAP_SECONDS", 0.05)
+
+    async def body() -> tuple[str, str, list[int], list[int]]:
+        async with running(Models(("a", "echo:?delay=0.02"))) as runtime:
+            running_one = asyncio.create_task(answer(runtime, "a", ask("x" * 60)))
+            await until(lambda: bool(workers_of(runtime)))
+            before = workers_of(runtime)
+            await until(lambda: bool(runtime._renewing))
+            waiting_one = asyncio.create_task(answer(runtime, "a", ask("later")))
+            first = await running_one
+            await until(lambda: workers_of(runtime) not in ([], before))
+            after = workers_of(runtime)
+            return first, await waiting_one, before, after
+
+    first, later, before, after = scene(body)
+    assert (first, later) == ("x" * 60, "later")
+    assert len(before) == len(after) == 1
+    assert before != after
+
+
 def test_no_process_is_left_when_the_runtime_is_closed() -> None:
     async def body() -> list[int]:
         async with running(Models(("a", "echo:"), ("b", "echo:"))) as runtime:
