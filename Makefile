@@ -5,6 +5,7 @@
 #   make lint | types | unit    the parts of `make test`
 #   make docs                   write docs/reference anew from the code
 #   make bench                  the benchmarks of benchmarks/ that need no GPU
+#   make conformance            public outside suites against aigc and llama.cpp's server; ARGS="--only openai --list"
 #   make clean                  remove what these commands made here
 #
 #   PYTHON=python3.12           another interpreter (3.10 or newer)
@@ -22,7 +23,7 @@ TEST_ENV := .venv-test
 TEST_HOME := $(CURDIR)/.test-models
 BIN := $(TEST_ENV)/bin
 
-.PHONY: help run test lint types unit docs bench clean python
+.PHONY: help run test lint types unit docs bench conformance clean python
 
 help:
 	@sed -n 's/^#  *\(make .*\)/  \1/p' Makefile
@@ -72,5 +73,8 @@ docs: $(TEST_ENV)/ready
 bench: models
 	@for script in startup text_server embeddings; do AIGC_HOME=$(TEST_HOME) $(BIN)/python benchmarks/$$script.py || exit 1; done
 
+conformance: models
+	AIGC_HOME=$(TEST_HOME) $(BIN)/python conformance/run.py $(ARGS)
+
 clean:
-	rm -rf $(RUN_ENV) $(TEST_ENV) .test-models dist build
+	rm -rf $(RUN_ENV) $(TEST_ENV) .test-models .conformance dist build
