@@ -13,7 +13,6 @@ import pytest
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
-from aigc.db.keys import Identity
 from aigc.errors import Busy, WorkerDied
 from aigc.server import json_body, static
 from aigc.server.chat.protocol import ChatRequest
@@ -24,14 +23,10 @@ from aigc.server.errors import InvalidJson, InvalidValue, envelope, response
 from aigc.server.feed import Feed
 from aigc.server.hosts import host_name, same_origin
 from aigc.server.json_body import JsonRoute, parse
-from aigc.server.sessions import SESSION_SECONDS, TOKEN_SECONDS, Sessions
 from aigc.server.tokenize.protocol import TokenizeBody
 from aigc.server.trace import Trace
 from aigc.server.validation import show
 from aigc.types import Delta, Event, Failure, Started, TokenLogprob, Usage
-
-ANN = Identity("ann", "key_1")
-
 
 # ---------------------------------------------------------------- bodies
 
@@ -181,39 +176,6 @@ def test_the_envelope_has_the_four_fields_and_the_hint() -> None:
 @pytest.mark.parametrize(("seconds", "sent"), [(0.2, "1"), (2.1, "3"), (None, "1")])
 def test_retry_after_is_whole_seconds_rounded_up(seconds: float | None, sent: str) -> None:
     assert response(Busy("full", retry_after_seconds=seconds)).headers["retry-after"] == sent
-
-
-# ---------------------------------------------------------------- sessions
-
-
-def test_a_token_works_once_and_for_fifteen_minutes() -> None:
-    now = 0.0
-    sessions = Sessions(clock=lambda: now)
-    token = sessions.issue_token(ANN)
-    assert sessions.redeem(token) == ANN
-    assert sessions.redeem(token) is None
-    late = sessions.issue_token(ANN)
-    now = TOKEN_SECONDS
-    assert sessions.redeem(late) is None
-
-
-def test_a_session_lasts_thirty_days_or_until_logout() -> None:
-    now = 0.0
-    sessions = Sessions(clock=lambda: now)
-    cookie, other = sessions.begin(ANN), sessions.begin(ANN)
-    assert cookie != other
-    sessions.end(other)
-    assert (sessions.find(cookie), sessions.find(other), sessions.find("")) == (ANN, None, None)
-    now = SESSION_SECONDS
-    assert sessions.find(cookie) is None
-
-
-def test_sessions_do_not_fill_the_memory() -> None:
-    sessions = Sessions()
-    first = sessions.begin(ANN)
-    for _ in range(1000):
-        last = sessions.begin(ANN)
-    assert (sessions.find(first), sessions.find(last)) == (None, ANN)
 
 
 # ---------------------------------------------------------------- hosts
