@@ -6,6 +6,7 @@
 #   make docs                   write docs/reference anew from the code
 #   make bench                  the benchmarks of benchmarks/ that need no GPU
 #   make conformance            public outside suites against aigc and llama.cpp's server; ARGS="--only openai --list"
+#   make chaos                  kills, overload, damage of every kind; writes docs/reliability.md; ARGS="--scale 0.1 --only load"
 #   make clean                  remove what these commands made here
 #
 #   PYTHON=python3.12           another interpreter (3.10 or newer)
@@ -23,7 +24,7 @@ TEST_ENV := .venv-test
 TEST_HOME := $(CURDIR)/.test-models
 BIN := $(TEST_ENV)/bin
 
-.PHONY: help run test lint types unit docs bench conformance clean python
+.PHONY: help run test lint types unit docs bench chaos conformance clean python
 
 help:
 	@sed -n 's/^#  *\(make .*\)/  \1/p' Makefile
@@ -75,6 +76,9 @@ bench: models
 
 conformance: models
 	AIGC_HOME=$(TEST_HOME) $(BIN)/python conformance/run.py $(ARGS)
+
+chaos: models
+	@AIGC_HOME=$(TEST_HOME) $(BIN)/python chaos/run.py $(ARGS)
 
 clean:
 	rm -rf $(RUN_ENV) $(TEST_ENV) .test-models .conformance dist build

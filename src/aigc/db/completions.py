@@ -31,7 +31,7 @@ _PURGED_AT_ONCE = 200
 
 def new_id() -> str:
     """An id; later ones are greater."""
-    return f"chatcmpl-{time.time_ns():016x}{secrets.token_hex(8)}"
+    return f"chatcmpl-{time.time_ns() % 2**64:016x}{secrets.token_hex(8)}"  # a clock may be anywhere
 
 
 @dataclass(frozen=True, slots=True)

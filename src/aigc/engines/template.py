@@ -1,8 +1,6 @@
 """Turns a conversation into the text that a model was trained on, with the chat template that came with the model.
 
-A template is a program by strangers. It runs in Jinja's immutable sandbox, loops and macros count and look at the clock
-(1 s), text stops growing at 4 MiB. What a single call of a built-in filter does in C can't be interrupted; the
-supervisor's watch over a silent worker is the net below.
+A template is a program by strangers; `aigc.engines.sandbox` holds it within 1 s and 4 MiB.
 
 Models without a template get the plain form ``User: ...`` / ``Assistant:``. A template that knows nothing of tools gets
 them in words: the calls in Hermes form inside the system message, their results as user turns.
@@ -15,26 +13,19 @@ from __future__ import annotations
 
 import json
 import secrets
-import time
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
-from jinja2 import TemplateError, TemplateSyntaxError, nodes
-from jinja2.exceptions import SecurityError, TemplateRuntimeError
-from jinja2.ext import Extension, loopcontrols
-from jinja2.parser import Parser
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import TemplateError, TemplateSyntaxError
+from jinja2.exceptions import SecurityError
 
 from aigc.engines.custom import as_arguments, shown_schema
 from aigc.engines.hermes import call_text, instructions
+from aigc.engines.sandbox import MAX_OUTPUT, Meter, Refused, Sandbox
 from aigc.errors import InvalidModelFile, UserError
 from aigc.types import JSON, Message, Tool, ToolCall
 
 MAX_SOURCE = 256 * 1024
-MAX_OUTPUT = 4 * 1024 * 1024
-MAX_SECONDS = 1.0
-_MAX_STEPS = 200_000
 
 PLAIN = (
     "{%- for message in messages %}"
@@ -45,100 +36,6 @@ PLAIN = (
     "{%- if add_generation_prompt %}{{ 'Assistant:' }}{%- endif %}"
 )
 """The template of models that have none."""
-
-
-class _Refused(TemplateRuntimeError):
-    """The template's own objection, by ``raise_exception``."""
-
-
-class _Budget:
-    """What one rendering may use up; every loop and macro body spends a step."""
-
-    def __init__(self) -> None:
-        self.end = time.monotonic() + MAX_SECONDS
-        self.steps = 0
-
-    def spend(self) -> str:
-        self.steps += 1
-        if self.steps > _MAX_STEPS or time.monotonic() > self.end:
-            raise SecurityError(f"it takes more than {MAX_SECONDS:g} s or {_MAX_STEPS} steps")
-        return ""
-
-
-class _Generation(Extension):
-    """``{% generation %}`` marks the assistant's words for training; here it only passes them through."""
-
-    tags = {"generation"}  # noqa: RUF012  # jinja2's own declaration
-
-    def parse(self, parser: Parser) -> list[nodes.Node]:
-        next(parser.stream)
-        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
-
-
-class _Sandbox(ImmutableSandboxedEnvironment):
-    """The sandbox, with operators that can't build huge values out of small ones."""
-
-    intercepted_binops = frozenset(("+", "*", "**", "%"))
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        sizes = [len(part) for part in (left, right) if isinstance(part, (str, list, tuple))]
-        numbers = [abs(part) for part in (left, right) if isinstance(part, int)]
-        grown = {"+": sum(sizes), "*": (sizes or [0])[0] * max(numbers or [1]) if sizes else 0}.get(operator, 0)
-        powered = operator == "**" and max(numbers or [0]) > 1000
-        if grown > MAX_OUTPUT or powered or (operator == "%" and isinstance(left, str) and _wide(left)):
-            raise SecurityError(f"{operator!r} makes a value over {MAX_OUTPUT} bytes")
-        return super().call_binop(context, operator, left, right)
-
-
-def _wide(template: str) -> bool:
-    """Whether a format string asks for a field of 10,000 characters or more."""
-    run = 0
-    for letter in template:
-        run = run + 1 if letter.isdigit() else 0
-        if run > 4:
-            return True
-    return "*" in template
-
-
-def _joined(*parts: Any) -> str:
-    text = "".join(str(part) for part in parts)
-    if len(text) > MAX_OUTPUT:
-        raise SecurityError(f"'~' makes a text over {MAX_OUTPUT} bytes")
-    return text
-
-
-def _tojson(
-    value: Any, ensure_ascii: bool = False, indent: int | None = None, separators: Any = None, sort_keys: bool = False
-) -> str:
-    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
-
-
-def _raise(message: str) -> None:
-    raise _Refused(message)
-
-
-def _metered(template: nodes.Template) -> nodes.Template:
-    """The same program, with a step spent in every loop and macro body and every ``~`` measured."""
-    for body in template.find_all((nodes.For, nodes.Macro, nodes.CallBlock)):
-        spend = nodes.Call(nodes.Name("_spend", "load"), [], [], None, None)
-        body.body.insert(0, nodes.ExprStmt(spend))  # type: ignore[attr-defined]
-
-    def replaced(node: nodes.Node) -> None:
-        for name, value in list(node.iter_fields()):
-            parts = value if isinstance(value, list) else [value]
-            for at, part in enumerate(parts):
-                if not isinstance(part, nodes.Node):
-                    continue
-                replaced(part)
-                if isinstance(part, nodes.Concat):
-                    call = nodes.Call(nodes.Name("_joined", "load"), part.nodes, [], None, None)
-                    if isinstance(value, list):
-                        value[at] = call
-                    else:
-                        setattr(node, name, call)
-
-    replaced(template)
-    return template.set_lineno(1)  # type: ignore[return-value]
 
 
 class ChatTemplate:
@@ -161,14 +58,9 @@ class ChatTemplate:
         self._knows_calls = "tool_calls" in text
         self._knows_results = "'tool'" in text or '"tool"' in text
         self._constants = {"bos_token": bos_token, "eos_token": eos_token}
-        sandbox = _Sandbox(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols, _Generation])
-        sandbox.filters["tojson"] = _tojson
-        sandbox.globals["raise_exception"] = _raise
-        sandbox.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
-        sandbox.globals["_joined"] = _joined
+        self._sandbox = Sandbox()
         try:
-            code = sandbox.compile(_metered(sandbox.parse(text)))
-            self._template = sandbox.template_class.from_code(sandbox, code, dict(sandbox.globals))
+            self._template = self._sandbox.template(text)
         except (TemplateSyntaxError, RecursionError, SyntaxError, ValueError) as error:
             raise InvalidModelFile(f"the model's chat template can't be read: {str(error)[:200]}") from error
 
@@ -245,7 +137,7 @@ class ChatTemplate:
         return turn
 
     def _run(self, turns: list[JSON], tools: list[JSON] | None, *, generate: bool) -> str:
-        budget = _Budget()
+        meter = self._sandbox.meter = Meter()
         parts: list[str] = []
         size = 0
         try:
@@ -254,15 +146,14 @@ class ChatTemplate:
                 tools=tools,
                 documents=None,
                 add_generation_prompt=generate,
-                _spend=budget.spend,
                 **self._constants,
             ):
-                budget.spend()
+                meter.spend()
                 parts.append(part)
                 size += len(part)
                 if size > MAX_OUTPUT:
                     raise SecurityError(f"it writes more than {MAX_OUTPUT} characters")
-        except _Refused as error:
+        except Refused as error:
             raise UserError(f"the model's chat template refuses: {str(error)[:300]}", param="messages") from error
         except (SecurityError, RecursionError, MemoryError, OverflowError) as error:
             raise UserError(f"the model's chat template was stopped: {str(error)[:200]}", param="messages") from error

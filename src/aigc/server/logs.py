@@ -38,13 +38,21 @@ def finished(trace: Trace, status: int) -> None:
     requests.info("request", extra={"fields": fields})
 
 
+def _utc(seconds: float) -> str:
+    """ISO 8601; plain seconds where the clock is so wrong that there is no such year."""
+    try:
+        return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")
+    except (ValueError, OverflowError, OSError):
+        return f"{seconds:.3f}"
+
+
 class JsonLines(logging.Formatter):
     """``{"time": ..., "level": ..., "logger": ..., "message": ..., ...}``."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One line for ``record``; a traceback is a field of it."""
         line = {
-            "time": datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds"),
+            "time": _utc(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),

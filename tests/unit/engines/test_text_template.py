@@ -121,6 +121,18 @@ def test_a_template_cannot_leave_its_sandbox(source):
         "{% set n = namespace(x='xx') %}{% for a in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}",
         "{% set n = namespace(x='xx') %}{% for a in range(60) %}{% set n.x = n.x + n.x %}{% endfor %}",
         "{% for a in range(999999999) %}{% endfor %}",
+        "{% set n = namespace(x=['a']) %}{% for i in range(60) %}{% set n.x = [n.x, n.x] %}{% endfor %}{{ n.x }}",
+        "{% set n = namespace(x=9) %}{% for i in range(60) %}{% set n.x = n.x * n.x %}{% endfor %}{{ n.x }}",
+        "{% set x %}{% for i in range(99999) %}" + "static " * 9999 + "{% endfor %}{% endset %}{{ x }}",
+        "{{ ('a' * 4000000).replace('a', 'a' * 4000000) }}",
+        "{{ ('a' * 4000000)|replace('a', 'a' * 4000000) }}",
+        "{{ ('a,' * 1000000).split(',')|join('b' * 1000000) }}",
+        "{{ ('a\n' * 100000)|indent(100000) }}",
+        "{{ messages|tojson(indent=1000000000) }}",
+        "{{ 'a'.ljust(10**9) }}",
+        "{{ '{:>999999999}'.format(1) }}",
+        "{{ range(99999)|map('string')|map('replace', '', 'a' * 9999)|list }}",
+        "{{ ('\t' * 1000000).expandtabs(1000000) }}",
     ],
 )
 def test_a_template_that_runs_away_is_stopped(source):
@@ -128,7 +140,17 @@ def test_a_template_that_runs_away_is_stopped(source):
         ChatTemplate(source, "", "").render(chat(("user", "a")))
 
 
-@pytest.mark.parametrize("source", ["{% if %}", "x" * 300_000, "{{ " + "(" * 5000 + ")" * 5000 + " }}"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ 'a'|wordwrap(1) }}",
+        "{{ [1]|batch(9)|list }}",
+        "{{ [1]|slice(9)|list }}",
+        "{% if %}",
+        "x" * 300_000,
+        "{{ " + "(" * 5000 + ")" * 5000 + " }}",
+    ],
+)
 def test_a_template_that_is_none_is_refused_when_the_model_is_loaded(source):
     with pytest.raises(InvalidModelFile):
         ChatTemplate(source, "", "")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import logging
 import threading
 import time
 from collections.abc import AsyncGenerator
@@ -14,7 +16,7 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
 from aigc.errors import Busy, WorkerDied
-from aigc.server import json_body, static
+from aigc.server import json_body, logs, static
 from aigc.server.chat.protocol import ChatRequest
 from aigc.server.completions.answer import CompletionForm
 from aigc.server.completions.protocol import CompletionRequest
@@ -263,3 +265,9 @@ def test_offsets_count_characters_even_where_a_character_spans_tokens() -> None:
     form = CompletionForm("m", 1, 1, logprobs=True)
     whole = json.loads(form.whole([choice], Usage(prompt_tokens=1, completion_tokens=4, fingerprint="f")))
     assert whole["choices"][0]["logprobs"]["text_offset"] == [0, 1, 1, 2]
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(0.0, "1970-01-01T00:00:00.000+00:00"), (3e11, "300000000000.000")])
+def test_the_log_goes_on_whatever_the_clock_says(seconds: float, shown: str) -> None:
+    record = logging.makeLogRecord({"name": "aigc", "msg": "hello", "created": seconds, "levelname": "INFO"})
+    assert json.loads(logs.JsonLines().format(record))["time"] == shown
