@@ -10,6 +10,7 @@ Knows: names, types, ranges and where values come from. Does not know: what they
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import os
 import re
 import sys
@@ -113,6 +114,9 @@ class Settings:
     )
     stored_bytes: int = _setting(2**30, "Bytes that these chats of one owner may have together, e.g. `500m`.")
     allowed_hosts: tuple[str, ...] = _setting((), "Names that the Host header may carry besides loopback and `host`.")
+    trusted_proxies: tuple[str, ...] = _setting(
+        (), "Addresses or networks of reverse proxies; only from them X-Forwarded-Proto is believed (cookie `Secure`)."
+    )
     cors_origins: tuple[str, ...] = _setting((), "Web origins that browsers may call from; none by default.")
     log_level: str = _setting("info", "debug, info, warning or error. Keys and prompts are never logged.")
     lang: str | None = _setting(None, "Language of the command line: en or zh; unset: the locale's.")
@@ -134,6 +138,13 @@ class Settings:
         _between("stored_days", self.stored_days, 0, 36_500)
         _between("stored_completions", self.stored_completions, 0, 100_000_000)
         _between("stored_bytes", self.stored_bytes, 0, 2**50)
+        for proxy in self.trusted_proxies:
+            try:
+                ipaddress.ip_network(proxy, strict=False)
+            except ValueError:
+                raise UserError(
+                    f"trusted_proxies has {proxy!r}; accepted: addresses and networks like 10.0.0.1 or 10.0.0.0/8"
+                ) from None
         if self.api_key is not None and not re.fullmatch(r"[!-~]{16,256}", self.api_key):
             raise UserError(
                 "AIGC_API_KEY must be 16 to 256 printable ASCII characters without spaces",

@@ -212,3 +212,27 @@ def test_a_listed_origin_may_call_and_read_errors(tmp_path_factory: pytest.TempP
         refused = httpx.get(f"{server.url}/v1/models", headers={"Origin": "https://app.example"}, trust_env=False)
         assert refused.status_code == 401
         assert refused.headers["access-control-allow-origin"] == "https://app.example"
+
+
+def test_a_login_outlives_the_server_unless_its_key_was_changed(tmp_path_factory: pytest.TempPathFactory) -> None:
+    home = tmp_path_factory.mktemp("home")
+    client = httpx.Client(trust_env=False)
+    with live(home) as server:
+        client.base_url = httpx.URL(server.url)
+        log_in(server, client)
+    with live(home) as server:
+        client.base_url = httpx.URL(server.url)
+        assert client.get("/auth/me").json()["owner"] == "local"
+        server.app.state.sessions._bound_to = "another AIGC_API_KEY"
+        assert client.get("/auth/me").status_code == 401
+    client.close()
+
+
+@pytest.mark.parametrize(("proxies", "secure"), [((), False), (("127.0.0.0/8",), True), (("10.0.0.1",), False)])
+def test_the_cookie_is_secure_where_a_trusted_proxy_says_https(
+    tmp_path_factory: pytest.TempPathFactory, proxies: tuple[str, ...], secure: bool
+) -> None:
+    with live(tmp_path_factory.mktemp("home"), trusted_proxies=proxies) as server:
+        for proto, expected in (("https", secure), ("http", False), ("https, http", False)):
+            response = server.http.post("/auth/login", json={"key": KEY}, headers={"X-Forwarded-Proto": proto})
+            assert ("Secure" in response.headers["set-cookie"]) is expected, proto

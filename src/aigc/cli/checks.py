@@ -43,7 +43,7 @@ def run(settings: Settings, machine: Machine, *, verify: bool) -> list[Check]:
     store = Store(settings)
     found = [_python(machine), _cpu(machine), _memory(machine, store), *_engines(machine)]
     found += [*_models(store, verify), _default(settings, store), *_missing(settings, machine, store)]
-    found += [_index(machine, settings), *_proxies(machine), _server(settings)]
+    found += [_database(settings), _index(machine, settings), *_proxies(machine), _server(settings)]
     return found
 
 
@@ -185,6 +185,19 @@ def _missing(settings: Settings, machine: Machine, store: Store) -> Iterator[Che
     text = t("{names}: {size} together", names=names, size=size(total))
     hint = t("unset AIGC_OFFLINE, or `aigc unbundle FILE`") if settings.offline else t("`aigc serve` fetches them")
     yield Check(t("to fetch"), "warn", text, hint)
+
+
+def _database(settings: Settings) -> Check:
+    from aigc.db.database import examine
+
+    label = t("database")
+    try:
+        revision = examine(settings.database)
+    except AigcError as error:
+        return Check(label, "fail", error.message, error.hint or "")
+    if revision is None:
+        return Check(label, "ok", t("none yet; the first start or command makes it"))
+    return Check(label, "ok", t("it can be read; version {revision}", revision=revision))
 
 
 def _index(machine: Machine, settings: Settings) -> Check:

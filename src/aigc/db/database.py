@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from alembic import command
@@ -19,7 +20,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-from aigc.db.failures import failures_in_words
+from aigc.db.failures import damaged, failures_in_words
 from aigc.errors import EngineMissing, UserError
 
 BUSY_SECONDS = 60
@@ -41,12 +42,41 @@ def connect(url: str) -> Engine:
         StorageBusy: another program holds the database, or its server doesn't answer.
         StorageFull: the database can't be written, or is damaged.
     """
+    engine = _engine(url, _sqlite)
+    try:
+        with failures_in_words():
+            _migrate(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def examine(url: str) -> str | None:
+    """Look whether a database can be used; nothing is changed, nothing created.
+
+    Returns: its revision; None where there is none yet.
+    Raises: as `connect`.
+    """
+    path = make_url(url).database if url.startswith("sqlite") else None
+    if path is not None and not Path(path).exists():
+        return None
+    engine = _engine(url, _sqlite_to_read)
+    try:
+        with failures_in_words(), engine.connect() as connection:
+            if path is not None and connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() != "ok":
+                raise damaged()
+            return _revision(connection)
+    finally:
+        engine.dispose()
+
+
+def _engine(url: str, sqlite: Callable[[str, str], Engine]) -> Engine:
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
-            engine = _sqlite(parsed.database or "", url)
-        else:
-            engine = create_engine(parsed, pool_pre_ping=True)
+            return sqlite(parsed.database or "", url)
+        return create_engine(parsed, pool_pre_ping=True)
     except (ArgumentError, NoSuchModuleError) as error:
         raise UserError(
             "AIGC_DATABASE_URL is not a URL that can be used",
@@ -56,13 +86,6 @@ def connect(url: str) -> Engine:
         raise EngineMissing(
             f"the database driver {error.name!r} isn't installed", hint="pip install 'aigc-studio[postgres]'"
         ) from error
-    try:
-        with failures_in_words():
-            _migrate(engine)
-    except BaseException:
-        engine.dispose()
-        raise
-    return engine
 
 
 def _sqlite(path: str, url: str) -> Engine:
@@ -95,6 +118,11 @@ def _sqlite(path: str, url: str) -> Engine:
     return engine
 
 
+def _sqlite_to_read(path: str, url: str) -> Engine:
+    uri = Path(path).absolute().as_uri() + "?mode=ro"
+    return create_engine(url, creator=lambda: sqlite3.connect(uri, uri=True, timeout=5, check_same_thread=False))
+
+
 def head() -> str:
     """Newest revision that this version of the package knows."""
     revision = _versions().get_current_head()
@@ -112,16 +140,21 @@ def _config() -> Config:
     return config
 
 
-def _migrate(engine: Engine) -> None:
-    with engine.connect() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
-    if current == head():
-        return
+def _revision(connection: Connection) -> str | None:
+    """At which version the tables are; None: there are none. Raises: UserError: a version that isn't known here."""
+    current = MigrationContext.configure(connection).get_current_revision()
     if current is not None and current not in {version.revision for version in _versions().walk_revisions()}:
         raise UserError(
             f"a newer version of aigc made this database (it is at {current}, this version knows {head()})",
             hint="upgrade aigc, or set AIGC_HOME or AIGC_DATABASE_URL to another place",
         )
+    return current
+
+
+def _migrate(engine: Engine) -> None:
+    with engine.connect() as connection:
+        if _revision(connection) == head():
+            return
     with _alone(engine), engine.execution_options(**WRITES).begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _MIGRATION_LOCK})

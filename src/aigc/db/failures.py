@@ -42,10 +42,7 @@ def _in_words(error: DBAPIError) -> AigcError:
     state = getattr(error.orig, "sqlstate", None)
     text = str(error.orig)
     if text.startswith(_DAMAGED):
-        return StorageFull(
-            "the database file is damaged, or is no database",
-            hint="stop aigc, move the file aside and put a copy of it back; without one, keys have to be made anew",
-        )
+        return damaged()
     if text == _FULL or state == _PG_FULL:
         return StorageFull(
             "the database can't be written: the disk is full", hint="make room on its disk", retry_after_seconds=5
@@ -58,6 +55,14 @@ def _in_words(error: DBAPIError) -> AigcError:
         f"the database could not be used ({type(error).__name__})",
         hint="is the disk full or broken, or the file read-only? The server's log has the details",
         retry_after_seconds=5,
+    )
+
+
+def damaged() -> StorageFull:
+    """The file can't be read as a database."""
+    return StorageFull(
+        "the database file is damaged, or is no database",
+        hint="stop aigc, move the file aside and put a copy of it back; without one, keys have to be made anew",
     )
 
 

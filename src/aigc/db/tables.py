@@ -82,3 +82,15 @@ class ReplyRow(Base):
     media_type: Mapped[str] = mapped_column(String(128))
     body: Mapped[bytes] = mapped_column(LargeBinary)
     size: Mapped[int] = mapped_column(BigInteger)
+
+
+class SessionRow(Base):
+    """A session of the page."""
+
+    __tablename__ = "sessions"
+
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    """sha256 of the cookie's value, which is 32 random bytes."""
+    owner: Mapped[str] = mapped_column(String(128))
+    key_id: Mapped[str] = mapped_column(String(128))
+    ends: Mapped[int] = mapped_column(BigInteger)

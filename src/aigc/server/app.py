@@ -22,6 +22,7 @@ from starlette.routing import Route
 from aigc.db.completions import Completions
 from aigc.db.keys import Keys
 from aigc.db.replies import Replies
+from aigc.db.sessions import Sessions
 from aigc.errors import AigcError
 from aigc.server import errors, housekeeping, openapi, static, trace
 from aigc.server.auth import PUBLIC, Auth
@@ -36,7 +37,6 @@ from aigc.server.metrics import Metrics
 from aigc.server.models import router as models
 from aigc.server.observe import Observe
 from aigc.server.ports import Runtime
-from aigc.server.sessions import Sessions
 from aigc.server.stored import router as stored
 from aigc.server.system import router as system
 from aigc.server.tokenize import router as tokenize
@@ -52,7 +52,7 @@ def create_app(settings: Settings, runtime: Runtime, keys: Keys, *, page: bool =
         keys: who may ask, and the database of all that is kept; closed by whoever opened it.
         page: whether ``/`` is the chat page; otherwise it is a short description in JSON.
 
-    ``app.state`` holds ``sessions`` (`aigc.server.sessions.Sessions`) and ``closing`` (`aigc.server.limits.Closing`).
+    ``app.state`` holds ``sessions`` (`aigc.db.sessions.Sessions`) and ``closing`` (`aigc.server.limits.Closing`).
     """
     if settings.api_key is not None:
         keys.accept(settings.api_key, "AIGC_API_KEY")
@@ -63,6 +63,7 @@ def create_app(settings: Settings, runtime: Runtime, keys: Keys, *, page: bool =
         most_bytes=settings.stored_bytes,
     )
     replies = Replies(keys.database)
+    sessions = Sessions(keys.database, settings.api_key or "")
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -72,7 +73,7 @@ def create_app(settings: Settings, runtime: Runtime, keys: Keys, *, page: bool =
             app.state.start_error = error
             raise
         try:
-            async with housekeeping.regularly(kept.purge, replies.purge):
+            async with housekeeping.regularly(kept.purge, replies.purge, sessions.purge):
                 yield
         finally:
             await runtime.close()
@@ -88,7 +89,7 @@ def create_app(settings: Settings, runtime: Runtime, keys: Keys, *, page: bool =
         redirect_slashes=False,
     )
     app.state.start_error = None
-    app.state.sessions = sessions = Sessions()
+    app.state.sessions = sessions
     app.state.closing = closing = Closing()
     metrics = Metrics(runtime.status)
     files = static.load(static.FOLDER) if page else {}
@@ -136,8 +137,8 @@ def _root(
         if token is not None and trace.of(request.scope).method == "GET":
             trace.of(request.scope).route = "/"
             answer = RedirectResponse("/", status_code=303)
-            if (identity := sessions.redeem(token)) is not None:
-                login.set_cookie(request, answer, sessions.begin(identity))
+            if (cookie := await sessions.redeem(token)) is not None:
+                login.set_cookie(request, answer, cookie)
             return answer
         if index is not None:
             return index.answer(request)

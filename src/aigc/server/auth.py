@@ -11,11 +11,12 @@ from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from aigc.db.keys import Identity, Keys
+from aigc.db.sessions import Sessions
 from aigc.errors import AuthenticationFailed, Forbidden
 from aigc.server import trace
 from aigc.server.hosts import header, same_origin
-from aigc.server.sessions import COOKIE, Sessions
 
+COOKIE = "aigc_session"
 PUBLIC = frozenset({"/health", "/ready", "/", "/auth/login"})
 """Paths that need no key, besides the files of the page. Compared as they are: any other spelling is another path."""
 

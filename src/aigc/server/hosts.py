@@ -3,7 +3,7 @@
 A page of a foreign site can make a browser send requests to 127.0.0.1; its name gives it away. Against a name of the
 attacker that resolves to 127.0.0.1 (DNS rebinding) the Host header is compared with the names that this server has.
 
-Knows: Host, Origin, Sec-Fetch-Site. Does not know: keys.
+Knows: Host, Origin, Sec-Fetch-Site, X-Forwarded-Proto. Does not know: keys.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ _WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not bound to
 
 
 class HostCheck:
-    """ASGI middleware: refuses requests for other hosts."""
+    """ASGI middleware: refuses requests for other hosts; believes trusted proxies about the scheme."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
         self._names = {"localhost", settings.host.lower(), *(name.lower() for name in settings.allowed_hosts)}
         # An address can't be rebound, only a name can. Behind a wildcard any of the machine's addresses is right.
         self._any_address = settings.host in _WILDCARDS
+        self._proxies = [ipaddress.ip_network(proxy, strict=False) for proxy in settings.trusted_proxies]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection of ASGI."""
@@ -38,7 +39,16 @@ class HostCheck:
                     f"the Host header is {(given or '')[:80]!r}, which is not a name of this server",
                     hint="add the name to AIGC_ALLOWED_HOSTS, separated by commas",
                 )
+            if header(scope, b"x-forwarded-proto") == "https" and self._is_proxy(scope):
+                scope = {**scope, "scheme": "https"}
         await self._app(scope, receive, send)
+
+    def _is_proxy(self, scope: Scope) -> bool:
+        try:
+            address = ipaddress.ip_address((scope.get("client") or ("",))[0])
+        except ValueError:
+            return False
+        return any(address in network for network in self._proxies)
 
     def _is_ours(self, name: str | None) -> bool:
         if name is None:

@@ -9,12 +9,12 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from aigc.db.keys import Identity, Keys
+from aigc.db.sessions import SESSION_SECONDS, Sessions
 from aigc.errors import AuthenticationFailed, Forbidden
-from aigc.server.auth import session_cookie
+from aigc.server.auth import COOKIE, session_cookie
 from aigc.server.hosts import same_origin
 from aigc.server.json_body import JsonRoute
 from aigc.server.login.protocol import Login, Me
-from aigc.server.sessions import COOKIE, SESSION_SECONDS, Sessions
 
 
 def create(keys: Keys, sessions: Sessions) -> APIRouter:
@@ -28,13 +28,13 @@ def create(keys: Keys, sessions: Sessions) -> APIRouter:
         identity = await keys.check(body.key)
         if identity is None:
             raise AuthenticationFailed("this API key is not known, or was revoked", param="key")
-        set_cookie(request, response, sessions.begin(identity))
+        set_cookie(request, response, await sessions.begin(identity))
         return Me(owner=identity.owner, key_id=identity.key_id)
 
     @router.post("/auth/logout", summary="End the session", status_code=204, response_class=Response)
     async def logout(request: Request) -> Response:
         if cookie := session_cookie(request.scope):
-            sessions.end(cookie)
+            await sessions.end(cookie)
         response = Response(status_code=204)
         response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
         return response
