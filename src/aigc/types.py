@@ -16,7 +16,18 @@ import msgspec
 Capability = Literal["chat", "completion", "embedding"]
 """What a model can be asked for; one entry for every endpoint family that exists."""
 
-Feature = Literal["seed", "penalties", "logprobs", "top_logprobs", "logit_bias", "schema", "tools", "top_k", "min_p"]
+Feature = Literal[
+    "seed",
+    "penalties",
+    "logprobs",
+    "top_logprobs",
+    "prompt_logprobs",
+    "logit_bias",
+    "schema",
+    "tools",
+    "top_k",
+    "min_p",
+]
 """What an engine may or may not be able to honour; the runtime picks the engine by what a request needs."""
 
 JSON = dict[str, Any]
@@ -115,9 +126,19 @@ class TextRequest(_Value, frozen=True, kw_only=True, tag="text"):
     sampling: Sampling = Sampling()
     top_logprobs: int | None = None
     """``None``: no log-probabilities; 0: only the chosen token's; k: the k likeliest as well."""
+    best_of: int | None = None
+    """Answers to draw; the ``n`` with the highest mean log-probability per token are told. ``None``: ``n``."""
     echo: bool = False
+    """The prompt comes first, with its log-probabilities where those are asked for."""
+    suffix: str | None = None
+    """What follows the answer: the model fills the gap between the prompt and this."""
     ignore_eos: bool = False
     """Benchmarks only: go on to ``max_tokens``."""
+
+    @property
+    def drawn(self) -> int:
+        """Sequences that are computed for it."""
+        return max(self.n, self.best_of or 0)
 
     def needs(self) -> frozenset[Feature]:
         """The features that an engine must have to honour this request."""
@@ -134,6 +155,10 @@ class TextRequest(_Value, frozen=True, kw_only=True, tag="text"):
             found.add("min_p")
         if self.top_logprobs is not None:
             found.add("top_logprobs" if self.top_logprobs else "logprobs")
+            if self.echo:
+                found.add("prompt_logprobs")
+        if self.drawn > self.n:
+            found.add("logprobs")
         if self.schema is not None:
             found.add("schema")
         if self.tools and self.tool_choice.mode != "none":
@@ -174,7 +199,8 @@ class TokenLogprob(_Value, frozen=True, kw_only=True):
 
     token: str
     bytes: tuple[int, ...]
-    logprob: float
+    logprob: float | None
+    """None for the first token of a prompt, which nothing precedes."""
     top: tuple[TopLogprob, ...] = ()
 
 
@@ -290,3 +316,5 @@ class ModelSpec(_Value, frozen=True, kw_only=True):
     """What the makers of the model recommend where a request is silent."""
     languages: tuple[str, ...] = ()
     embedding_width: int | None = None
+    infill: bool = False
+    """Whether it can fill the gap between two texts."""

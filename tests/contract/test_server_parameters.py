@@ -120,8 +120,9 @@ COMPLETION: Cases = SAMPLED | {
     "prompt": ([{"prompt": "a"}, {"prompt": ["a"]}, {"prompt": [1]}, {"prompt": [[1], [2]]}], []),
     "logprobs": ([{"logprobs": 0}, {"logprobs": 5}], []),
     "echo": ([{"echo": True}], []),
-    "best_of": ([{"n": 2, "best_of": 2}], [3]),
-    "suffix": ([], ["end"]),
+    "best_of": ([{"n": 2, "best_of": 2}, {"n": 2, "best_of": 5}], []),
+    "suffix": ([{"suffix": "end"}], []),
+    "max_tokens": ([{"max_tokens": 0}, {"max_tokens": 5}], []),
 }
 EMBEDDING: Cases = {
     "model": ([{"model": "text-embedding-3-small"}], []),
@@ -218,11 +219,11 @@ def test_an_unknown_field_is_refused_by_name(server: Live, name: str) -> None:
     assert (error["code"], error["param"]) == ("unknown_parameter", "temprature")
 
 
-def test_log_probabilities_of_an_echoed_prompt_are_refused(server: Live) -> None:
+def test_a_stream_cannot_tell_the_best(server: Live) -> None:
     with server.client() as client:
-        body = {"model": "default", "prompt": "a", "echo": True, "logprobs": 1}
+        body = {"model": "default", "prompt": "a", "best_of": 2, "stream": True}
         error = client.post("/v1/completions", json=body).json()["error"]
-    assert (error["code"], error["param"]) == ("unsupported_parameter", "logprobs")
+    assert (error["code"], error["param"]) == ("invalid_value", "best_of")
 
 
 OUT_OF_RANGE = [

@@ -328,6 +328,21 @@ def test_rivals_come_likeliest_first(bench: Bench) -> None:
         assert sum(2.718281828**r.logprob for r in entry.top) < 1.001 or bench.name == "echo"
 
 
+def test_a_prompt_is_scored_as_it_would_have_been_drawn(bench: Bench) -> None:
+    if "prompt_logprobs" not in bench.engine.features:
+        pytest.skip("this engine doesn't promise it")
+    prompt = bench.engine.encode(_chat("What is the capital of France?"))
+    drawn = bench.ask(prompt, 8, top_logprobs=2, ignore_eos=True).logprobs
+    whole = prompt + [t for entry in drawn for t in bench.engine.encode(bytes(entry.bytes).decode())]
+    sequence = bench.submit(whole, 0, top_logprobs=2, score_prompt=True)
+    [delta] = bench.end(sequence)
+    assert (delta.finish, delta.tokens, len(delta.prompt_logprobs)) == ("length", 0, len(whole))
+    assert delta.prompt_logprobs[0].logprob is None
+    for scored, once in zip(delta.prompt_logprobs[len(prompt) :], drawn, strict=True):
+        assert (scored.token, scored.logprob) == (once.token, pytest.approx(once.logprob, abs=0.05))
+        assert scored.top[0].token == once.top[0].token
+
+
 def test_a_banned_token_never_comes(bench: Bench) -> None:
     if "logit_bias" not in bench.engine.features:
         pytest.skip("this engine doesn't promise it")

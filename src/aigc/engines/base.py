@@ -67,6 +67,10 @@ class SequenceRequest(msgspec.Struct, frozen=True, kw_only=True):
     draw: Draw
     constraint: Constraint | None = None
     top_logprobs: int | None = None
+    score_prompt: bool = False
+    """Tell the log-probabilities of ``tokens`` first, in one delta; then ``max_tokens`` may be 0."""
+    stop_ids: tuple[int, ...] = ()
+    """Tokens that end this sequence, beside those that end every one."""
     ignore_eos: bool = False
 
 
@@ -79,6 +83,8 @@ class SequenceDelta(msgspec.Struct, frozen=True, kw_only=True):
     tokens: int = 0
     """Number of tokens in this delta; the end-of-sequence token counts, its text is empty."""
     logprobs: tuple[TokenLogprob, ...] = ()
+    prompt_logprobs: tuple[TokenLogprob, ...] = ()
+    """Of every token of the prompt, the first without a number; told once, before anything else."""
     cached_tokens: int = 0
     """Prompt tokens that were not computed again; told once, with any delta."""
     finish: Literal["stop", "length"] | None = None

@@ -42,11 +42,14 @@ class Choice:
     rules: ChoiceRules
     completion_tokens: int = 0
     cached_tokens: int = 0
+    echo: str = ""
+    """The prompt, where it is told with its log-probabilities."""
     over: bool = False
     _stops: StopMatcher | None = field(init=False, default=None)
     _tools: ToolParser | None = field(init=False, default=None)
     _written: list[str] = field(init=False, default_factory=list)
     _waiting: list[tuple[int, TokenLogprob]] = field(init=False, default_factory=list)
+    _scores: list[float] = field(init=False, default_factory=list)
     _drawn_bytes: int = field(init=False, default=0)
     _shown_bytes: int = field(init=False, default=0)
 
@@ -67,6 +70,8 @@ class Choice:
             EngineError: the answer breaks what was promised (schema, required call).
             UserError: the request's own stop string cut its JSON in two.
         """
+        if delta.prompt_logprobs:
+            events.append(Delta(index=self.index, text=self.echo, logprobs=delta.prompt_logprobs))
         self.completion_tokens += delta.tokens
         self.cached_tokens = max(self.cached_tokens, delta.cached_tokens)
         if self._plain and not delta.logprobs and not self._waiting:
@@ -80,8 +85,14 @@ class Choice:
             self._finish(delta.finish, events)
         return self.over
 
+    @property
+    def mean_logprob(self) -> float:
+        """Of the tokens that were drawn, the one that ended the answer apart; 0 where there were none."""
+        return sum(self._scores) / max(len(self._scores), 1)
+
     def _shaped(self, delta: SequenceDelta, events: list[Event]) -> None:
         for token in delta.logprobs:
+            self._scores.append(token.logprob or 0.0)
             self._waiting.append((self._drawn_bytes, token))
             self._drawn_bytes += len(token.bytes)
         if self._tools is None:

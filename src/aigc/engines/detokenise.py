@@ -32,6 +32,6 @@ class Detokeniser:
         return self._decoder.decode(b"".join([self._pieces[token] for token in tokens]))
 
 
-def token_logprob(piece: bytes, logprob: float) -> TokenLogprob:
+def token_logprob(piece: bytes, logprob: float | None) -> TokenLogprob:
     """A chosen token; a piece of a character shows as U+FFFD in ``token`` and exactly in ``bytes``."""
     return TokenLogprob(token=piece.decode(errors="replace"), bytes=tuple(piece), logprob=logprob)

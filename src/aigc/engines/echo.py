@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from typing import get_args
 from urllib.parse import parse_qsl
 
+import msgspec
+
 from aigc.engines.base import Constraint, Emit, JsonConstraint, LoadOptions, SequenceDelta, SequenceRequest
 from aigc.engines.json_example import example
 from aigc.errors import EngineError, UserError
@@ -80,6 +82,7 @@ class _Sequence:
     request: SequenceRequest
     answer: list[int]
     done: int = 0
+    scored: bool = False
 
 
 class EchoEngine:
@@ -200,6 +203,13 @@ class EchoEngine:
         request = sequence.request
         if self._how.fail_after is not None and self._drawn >= self._how.fail_after:
             return SequenceDelta(id=request.id, error=EngineError(f"echo fails after {self._how.fail_after} tokens"))
+        if request.score_prompt and not sequence.scored:
+            sequence.scored = True
+            scores = [_logprob(token, request.top_logprobs or 0) for token in request.tokens]
+            scores[0] = msgspec.structs.replace(scores[0], logprob=None, top=())
+            return SequenceDelta(
+                id=request.id, prompt_logprobs=tuple(scores), finish=None if request.max_tokens else "length"
+            )
         self._drawn += 1
         answer = sequence.answer
         if request.ignore_eos:

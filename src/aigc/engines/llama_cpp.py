@@ -47,7 +47,18 @@ class LlamaCppEngine:
     """
 
     features: frozenset[Feature] = frozenset(
-        {"seed", "penalties", "logprobs", "top_logprobs", "logit_bias", "schema", "tools", "top_k", "min_p"}
+        {
+            "seed",
+            "penalties",
+            "logprobs",
+            "top_logprobs",
+            "prompt_logprobs",
+            "logit_bias",
+            "schema",
+            "tools",
+            "top_k",
+            "min_p",
+        }
     )
 
     def __init__(self, spec: ModelSpec, file: EngineFile, options: LoadOptions) -> None:

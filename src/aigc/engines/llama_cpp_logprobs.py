@@ -59,6 +59,24 @@ class Logprobs:
             entries = tuple(answers[item] if isinstance(item, int) else item for item in found)
             yield msgspec.structs.replace(delta, logprobs=entries)
 
+    def prompt(self, ask: Callable[[JSON], JSON]) -> Iterator[TokenLogprob]:
+        """Every token of the prompt, one request each; the place before it is in the cache. Raises: EngineError."""
+        first = token_logprob(self._pieces[self._tokens[0]], None)
+        yield first
+        for place in range(1, len(self._tokens)):
+            yield self._forced(place, ask) or self._asked(place, ask)
+
+    def _forced(self, place: int, ask: Callable[[JSON], JSON]) -> TokenLogprob | None:
+        """A place whose token is drawn by force, which tells its raw probability; None if it is no whole character."""
+        token = self._tokens[place]
+        if not self._pieces[token]:
+            return None
+        body = {"prompt": self._tokens[:place], "max_tokens": 1, "logprobs": max(1, self._top)}
+        entries = (ask(body | {"logit_bias": [[token, 1000]]})["choices"][0]["logprobs"] or {}).get("content", [])
+        if len(entries) != 1 or entries[0]["id"] != token:
+            return None
+        return self._entry(token, entries[0]["logprob"], entries[0]["top_logprobs"])
+
     def _before(self, delta: SequenceDelta, entry: JSON) -> list[int]:
         """The tokens of this delta that came before its last one."""
         missing = delta.tokens - 1
@@ -103,6 +121,6 @@ class Logprobs:
         top = []
         for rival in rivals[: self._top]:
             shown = token_logprob(self._pieces[rival["id"]], rival["logprob"])
-            top.append(TopLogprob(token=shown.token, bytes=shown.bytes, logprob=shown.logprob))
+            top.append(TopLogprob(token=shown.token, bytes=shown.bytes, logprob=rival["logprob"]))
         chosen = token_logprob(self._pieces[token], logprob)
         return TokenLogprob(token=chosen.token, bytes=chosen.bytes, logprob=chosen.logprob, top=tuple(top))

@@ -69,6 +69,8 @@ class Run:
 
         try:
             body = self._body()
+            if self._request.score_prompt and not self._score_prompt(put):
+                return
         except AigcError as error:
             put(SequenceDelta(id=self.id, error=error))
             return
@@ -76,6 +78,20 @@ class Run:
         if self._logprobs is not None and not self.cancelled:
             for delta in self._logprobs.late(self._ask):
                 put(delta)
+
+    def _score_prompt(self, put: Put) -> bool:
+        """Tell the log-probabilities of the prompt. Returns: whether an answer is to follow."""
+        assert self._logprobs is not None
+        found = []
+        for entry in self._logprobs.prompt(self._ask):
+            put(None)
+            if self.cancelled:
+                return False
+            found.append(entry)
+        self._cached = 0  # what lies in the cache now, this request has computed
+        last = self._request.max_tokens == 0
+        put(SequenceDelta(id=self.id, prompt_logprobs=tuple(found), finish="length" if last else None))
+        return not last
 
     def _delta(self, chunk: JSON) -> SequenceDelta | None:
         if "error" in chunk:

@@ -16,7 +16,16 @@ from typing import Any
 
 import msgspec
 
-from aigc.errors import AigcError, Busy, ContextOverflow, EngineError, Forbidden, UnknownModel, UserError
+from aigc.errors import (
+    AigcError,
+    Busy,
+    ContextOverflow,
+    EngineError,
+    Forbidden,
+    UnknownModel,
+    UnsupportedParameter,
+    UserError,
+)
 from aigc.types import (
     JSON,
     Delta,
@@ -77,6 +86,14 @@ def _completion_fields(request: TextRequest) -> JSON:
         fields["logprobs"] = request.top_logprobs
     if request.echo:
         fields["echo"] = True
+    if request.suffix is not None:
+        fields["suffix"] = request.suffix
+    if request.drawn > request.n:
+        raise UnsupportedParameter(
+            "'best_of' above n is not supported by models of other servers: they are asked for streams, which can't be "
+            "ranked",
+            param="best_of",
+        )
     return fields
 
 
@@ -210,7 +227,6 @@ def _logprobs(value: JSON | None) -> tuple[TokenLogprob, ...]:
                 top=tuple(TopLogprob(token=t, bytes=tuple(t.encode()), logprob=p) for t, p in (top or {}).items()),
             )
             for token, logprob, top in zip(value["tokens"], value["token_logprobs"], tops, strict=True)
-            if logprob is not None
         )
     return tuple(
         TokenLogprob(

@@ -33,7 +33,7 @@ def generation_config(request: SequenceRequest, stop_ids: Tokens[int]) -> Any:
     config.apply_chat_template = False
     config.ignore_eos = request.ignore_eos
     if not request.ignore_eos:
-        config.stop_token_ids = set(stop_ids)
+        config.stop_token_ids = {*stop_ids, *request.stop_ids}
     config.do_sample = not _greedy(draw)
     if config.do_sample:
         config.temperature = draw.temperature

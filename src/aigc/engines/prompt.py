@@ -12,6 +12,7 @@ from aigc.engines.base import Constraint, Draw, JsonConstraint, TextEngine, Tool
 from aigc.engines.choice import ChoiceRules
 from aigc.engines.custom import enforced_schema
 from aigc.engines.hermes import BEGIN, END
+from aigc.engines.infill import filling
 from aigc.engines.json_check import validator
 from aigc.engines.json_schema import compile_schema, relax_schema
 from aigc.engines.template import ChatTemplate
@@ -25,6 +26,7 @@ _PARAMETERS = {
     "penalties": "presence_penalty",
     "logprobs": "logprobs",
     "top_logprobs": "top_logprobs",
+    "prompt_logprobs": "echo",
     "schema": "response_format",
 }
 
@@ -40,6 +42,8 @@ class Prepared:
     rules: ChoiceRules
     echo: str
     """Text of the prompt where the client wants it back."""
+    stop_ids: tuple[int, ...] = ()
+    """Tokens that end the answer, beside the model's own."""
 
 
 def draw(asked: Sampling, defaults: Sampling, engine: TextEngine) -> Draw:
@@ -77,17 +81,11 @@ def prepare(request: TextRequest, engine: TextEngine, template: ChatTemplate, de
     """
     _check(request, engine)
     uses_tools = bool(request.tools) and request.tool_choice.mode != "none"
-    text = ""
+    text, stop_ids = "", tuple[int, ...]()
     if request.messages is not None:
         tokens = engine.encode(template.render(request.messages, request.tools if uses_tools else ()))
-    elif isinstance(request.prompt, str):
-        text = request.prompt
-        begins = engine.adds_bos and not text.startswith(engine.bos_token)
-        tokens = engine.encode(engine.bos_token + text if begins else text)
     else:
-        tokens = list(request.prompt or ())
-        pieces = [_piece(engine, token, "prompt") for token in tokens]
-        text = b"".join(pieces).decode("utf-8", "replace") if request.echo else ""
+        tokens, text, stop_ids = _continued(request, engine)
     # Nothing comes from nothing: an empty prompt continues from the token that begins a text.
     tokens = tokens or engine.encode(engine.bos_token or engine.eos_token)
     constraint: Constraint | None = None
@@ -107,7 +105,32 @@ def prepare(request: TextRequest, engine: TextEngine, template: ChatTemplate, de
         constraint=constraint,
         rules=rules,
         echo=text if request.echo else "",
+        stop_ids=stop_ids,
     )
+
+
+def _continued(request: TextRequest, engine: TextEngine) -> tuple[list[int], str, tuple[int, ...]]:
+    """Tokens of a completion's prompt, its text as far as ``echo`` needs it, and the tokens that end a filling."""
+    start: list[int] = []
+    if isinstance(request.prompt, str):
+        text = request.prompt
+        if engine.adds_bos and not text.startswith(engine.bos_token):
+            start = engine.encode(engine.bos_token)
+        tokens = engine.encode(text)
+    else:
+        tokens = list(request.prompt or ())
+        pieces = [_piece(engine, token, "prompt") for token in tokens]
+        text = b"".join(pieces).decode("utf-8", "replace") if request.echo else ""
+    if request.suffix is None:
+        return start + tokens, text, ()
+    filled = filling(tokens, engine.encode(request.suffix), engine.encode)
+    if filled is None:
+        raise UnsupportedParameter(
+            "'suffix' is not supported by this model: its vocabulary has no tokens for filling gaps",
+            param="suffix",
+            hint="ask a model that says infill: true in /v1/models, such as qwen2.5-coder",
+        )
+    return start + filled.tokens, text, filled.stop_ids
 
 
 def _check(request: TextRequest, engine: TextEngine) -> None:
@@ -129,9 +152,11 @@ def _check(request: TextRequest, engine: TextEngine) -> None:
     uses_tools = bool(request.tools) and request.tool_choice.mode != "none"
     if request.echo and request.messages is not None:
         raise UnsupportedParameter("'echo' is for completions, not for chats", param="echo")
-    if request.echo and request.top_logprobs is not None:
+    if request.suffix is not None and request.messages is not None:
+        raise UnsupportedParameter("'suffix' is for completions, not for chats", param="suffix")
+    if request.suffix is not None and request.echo and request.top_logprobs is not None:
         raise UnsupportedParameter(
-            "'echo' together with 'logprobs' is not supported: no engine here scores the prompt", param="echo"
+            "'echo' with 'logprobs' and 'suffix' is not supported: a gap's prompt is no text of its own", param="suffix"
         )
     if uses_tools and request.messages is None:
         raise UnsupportedParameter("'tools' are for chats, not for completions", param="tools")

@@ -47,7 +47,7 @@ _ENGINES = {
         module="aigc.engines.openvino",
         attribute="OpenVinoEngine",
         kind="text",
-        features=ALL - {"top_logprobs", "logit_bias"},
+        features=ALL - {"top_logprobs", "prompt_logprobs", "logit_bias"},
         package=("openvino_genai", "openvino-genai"),
         prepare=("aigc.engines.openvino_convert", "convert"),
     ),

@@ -25,6 +25,7 @@ from aigc.engines.base import Send, SequenceDelta, SequenceRequest, TextEngine
 from aigc.engines.choice import Choice
 from aigc.engines.failures import failure
 from aigc.engines.prompt import Prepared, prepare
+from aigc.engines.ranking import Ranking
 from aigc.engines.template import ChatTemplate
 from aigc.errors import UserError
 from aigc.types import (
@@ -51,6 +52,8 @@ class _Answer:
     choices: dict[int, Choice] = field(default_factory=dict)
     open: int = 0
     """Choices that are not complete."""
+    ranking: Ranking | None = None
+    """Set where more answers are drawn than told."""
 
 
 class TextService:
@@ -130,9 +133,10 @@ class TextService:
 
     def _launch(self, answer: _Answer, request: TextRequest, ready: Prepared) -> None:
         events: list[Event] = [Started(prompt_tokens=len(ready.tokens))]
-        if ready.echo:
+        scores_prompt = request.echo and request.top_logprobs is not None
+        if ready.echo and not scores_prompt:
             events += [Delta(index=i, text=ready.echo) for i in range(request.n)]
-        if ready.max_tokens == 0:
+        if ready.max_tokens == 0 and not scores_prompt:
             events += [Finished(index=i, reason="length") for i in range(request.n)]
             events.append(Usage(prompt_tokens=len(ready.tokens), completion_tokens=0, fingerprint=self._fingerprint))
             self._finish(answer, events)
@@ -144,18 +148,22 @@ class TextService:
                 max_tokens=ready.max_tokens,
                 draw=msgspec.structs.replace(ready.draw, seed=(ready.draw.seed + i) & (2**63 - 1)),
                 constraint=ready.constraint,
-                top_logprobs=request.top_logprobs,
+                top_logprobs=request.top_logprobs if request.drawn == request.n else request.top_logprobs or 0,
+                score_prompt=scores_prompt,
+                stop_ids=ready.stop_ids,
                 ignore_eos=request.ignore_eos,
             )
-            for i in range(request.n)
+            for i in range(request.drawn)
         ]
         with self._lock:
             if answer.id not in self._answers:
                 return
             answer.prompt_tokens = len(ready.tokens)
-            answer.open = request.n
+            answer.open = len(sequences)
+            if request.drawn > request.n:
+                answer.ranking = Ranking(request.n, logprobs=request.top_logprobs is not None)
             for index, sequence in enumerate(sequences):
-                answer.choices[sequence.id] = Choice(index, ready.rules)
+                answer.choices[sequence.id] = Choice(index, ready.rules, echo=ready.echo)
                 self._sequences[sequence.id] = answer
             self._send([(answer.id, event) for event in events])
         for sequence in sequences:
@@ -190,14 +198,20 @@ class TextService:
     def _advance(self, answer: _Answer, delta: SequenceDelta, events: list[Event], to_stop: list[int]) -> None:
         if delta.error is not None:
             raise delta.error
-        if not answer.choices[delta.id].push(delta, events):
+        choice = answer.choices[delta.id]
+        over = choice.push(delta, events)
+        if answer.ranking is not None:
+            answer.ranking.hold(choice, events)
+        if not over:
             return
         del self._sequences[delta.id]
         if delta.finish is None:
             to_stop.append(delta.id)
         answer.open -= 1
         if answer.open == 0:
-            choices = answer.choices.values()
+            choices = list(answer.choices.values())
+            if answer.ranking is not None:
+                events += answer.ranking.told(choices)
             events.append(
                 Usage(
                     prompt_tokens=answer.prompt_tokens,

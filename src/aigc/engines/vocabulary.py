@@ -57,6 +57,13 @@ def speech(header: Header) -> Speech:
     )
 
 
+def special_names(header: Header) -> frozenset[str]:
+    """Names of the tokens that no ordinary text becomes. Raises: InvalidModelFile without a vocabulary."""
+    names, kinds = _tokens(header)
+    marks = (_CONTROL, _USER_DEFINED)
+    return frozenset(name.decode(errors="replace") for name, kind in zip(names, kinds, strict=True) if kind in marks)
+
+
 def _adds_bos(header: Header) -> bool:
     """As llama.cpp decides it: the file's own word, else what the family does. Source: llama.cpp, llama-vocab.cpp."""
     said = header.metadata.get("tokenizer.ggml.add_bos_token")

@@ -20,6 +20,7 @@ _PARAMETERS: dict[Feature, str] = {
     "penalties": "presence_penalty",
     "logprobs": "logprobs",
     "top_logprobs": "top_logprobs",
+    "prompt_logprobs": "echo",
     "logit_bias": "logit_bias",
     "schema": "response_format",
     "tools": "tools",

@@ -93,7 +93,7 @@ class Seat:
 
     async def answer(self, request: Request) -> AsyncGenerator[Event, None]:
         """Wait for a place, start the process if need be, and yield the events. Raises: AigcError."""
-        weight = request.n if isinstance(request, TextRequest) else 1
+        weight = request.drawn if isinstance(request, TextRequest) else 1
         async with self.turnstile.enter(weight):
             try:
                 process = await self.start()

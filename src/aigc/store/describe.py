@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from aigc.engines import gguf_header, infill, vocabulary
 from aigc.errors import InvalidModelFile
 from aigc.store.entry import Card, Entry, Licence, Source
 from aigc.store.gguf_check import read_header
@@ -26,7 +27,8 @@ _NAMES = {"apache-2.0": "Apache-2.0", "mit": "MIT"}
 def check_gguf(files: Sequence[Path]) -> Facts:
     """Check every file's header, and read the facts from the first. Raises: InvalidModelFile."""
     headers = [read_header(path) for path in files]
-    facts = read_facts(headers[0])
+    special = vocabulary.special_names(gguf_header.read(files[0]))
+    facts = read_facts(headers[0], infill=infill.family_of(special) is not None)
     if len(headers) == 1:
         return facts
     tensors = sum(len(h.tensors) for h in headers)
@@ -45,6 +47,7 @@ def completed(entry: Entry, facts: Facts, size_bytes: int) -> Entry:
         quantisation=facts.quantisation,
         context_tokens=facts.context_tokens,
         size_bytes=size_bytes,
+        infill=facts.infill,
     )
 
 
@@ -70,6 +73,7 @@ def entry_of_gguf(model_id: str, facts: Facts, size_bytes: int, engines: Sequenc
         memory_bytes=facts.memory_bytes,
         engines=tuple(engines),
         sources=(source,),
+        infill=facts.infill,
     )
 
 

@@ -133,6 +133,8 @@ class Entry(_Value, frozen=True, kw_only=True):
     format: Literal["gguf", "e5", "folder"] = "gguf"
     """How the weights are stored, hence how they are checked."""
     embedding_width: int | None = None
+    infill: bool = False
+    """Whether its vocabulary has the tokens for filling the gap between two texts."""
 
 
 def check_id(name: str) -> str:

@@ -38,10 +38,12 @@ class Facts:
     memory_bytes: int
     """Rough estimate for lists: weights resident, cache empty. An engine that prepares the model gives its own."""
     cache_bytes_per_token: int
+    infill: bool = False
+    """Whether the vocabulary has tokens for filling gaps."""
 
 
-def read_facts(header: Header) -> Facts:
-    """Interpret a header.
+def read_facts(header: Header, *, infill: bool = False) -> Facts:
+    """Interpret a header; what its vocabulary holds is told by the caller, who reads it.
 
     Raises:
         InvalidModelFile: a key that every language model needs is missing, or its value is impossible.
@@ -69,6 +71,7 @@ def read_facts(header: Header) -> Facts:
         licence=_optional_text(header, "general.license"),
         memory_bytes=weights + int(weights * _REPACKED_SHARE) + _WORKING_BYTES,
         cache_bytes_per_token=_cache_bytes(header, architecture, layers, width),
+        infill=infill,
     )
 
 

@@ -88,6 +88,7 @@ class Manifest(_Value, frozen=True, kw_only=True):
             defaults=self.entry.defaults,
             languages=self.entry.languages,
             embedding_width=self.entry.embedding_width,
+            infill=self.entry.infill,
         )
 
 

@@ -213,3 +213,21 @@ def test_wrong_options_are_refused(path, words):
 
 def test_options_are_read_from_the_path():
     assert echo.options("echo:?delay=0.01&crash_after=5") == echo.EchoOptions(delay_seconds=0.01, crash_after=5)
+
+
+def test_an_echoed_prompt_with_log_probabilities_comes_once_and_first(run):
+    events = ask(run, completion(prompt="ab", echo=True, top_logprobs=0, max_tokens=1))
+    deltas = [e for e in events if isinstance(e, Delta)]
+    assert [(e.text, [t.logprob for t in e.logprobs]) for e in deltas] == [("ab", [None, 0.0]), ("a", [0.0])]
+
+
+def test_a_model_without_the_tokens_refuses_a_suffix_by_name(run):
+    [failure] = ask(run, completion(prompt="ab", suffix="c"))
+    assert (failure.name, failure.param) == ("UnsupportedParameter", "suffix")
+
+
+def test_the_best_of_several_are_told_and_all_are_counted(run):
+    events = ask(run, completion(prompt="ab", n=2, best_of=3))
+    assert [text_of(events, index) for index in range(3)] == ["ab", "ab", ""]
+    assert not any(e.logprobs for e in events if isinstance(e, Delta))
+    assert events[-1].completion_tokens == 9

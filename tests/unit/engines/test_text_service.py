@@ -173,7 +173,8 @@ def test_zero_tokens_are_answered_without_the_engine(service, engine, sink):
 @pytest.mark.parametrize(
     ("request_", "name", "param"),
     [
-        (completion(echo=True, top_logprobs=0), "UnsupportedParameter", "echo"),
+        (TextRequest(messages=user("a"), suffix="b"), "UnsupportedParameter", "suffix"),
+        (completion(echo=True, top_logprobs=0, suffix="b"), "UnsupportedParameter", "suffix"),
         (TextRequest(messages=user("a"), echo=True), "UnsupportedParameter", "echo"),
         (
             TextRequest(messages=user("a"), tools=(WEATHER,), schema={"type": "object"}),

@@ -117,7 +117,7 @@ class _LegacyLogprobs:
         self._offset = 0
 
     def add(self, tokens: Sequence[TokenLogprob]) -> dict[str, list[Any]]:
-        """The lists for the next ``tokens``. ``text_offset`` counts characters from the start of the answer."""
+        """The lists for the next ``tokens``; ``text_offset`` counts characters, with ``echo`` the prompt's too."""
         offsets = []
         for token in tokens:
             offsets.append(self._offset)
@@ -130,6 +130,8 @@ class _LegacyLogprobs:
         }
 
 
-def _rivals(token: TokenLogprob) -> dict[str, float]:
-    """The likeliest tokens, and the chosen one where it is none of them."""
+def _rivals(token: TokenLogprob) -> dict[str, float] | None:
+    """The likeliest tokens, and the chosen one where it is none of them; None for a prompt's first token."""
+    if token.logprob is None:
+        return None
     return {rival.token: rival.logprob for rival in token.top} | {token.token: token.logprob}

@@ -9,9 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag
 
-from aigc.errors import UnsupportedParameter
 from aigc.server.errors import InvalidValue
-from aigc.server.fields import MAX_CHOICES, Flag, ModelName, Sampled, Text, TokenId, TokenLimit, refused
+from aigc.server.fields import MAX_CHOICES, MAX_TOKENS, Choices, Flag, ModelName, Sampled, Text, TokenId
 from aigc.types import TextRequest
 
 _DEFAULT_TOKENS = 16
@@ -46,11 +45,11 @@ class CompletionRequest(Sampled):
     """A text to be continued."""
 
     prompt: Prompt
-    max_tokens: TokenLimit | None = None
+    max_tokens: Annotated[int, Field(strict=True, ge=0, le=MAX_TOKENS)] | None = None
     logprobs: Annotated[int, Field(strict=True, ge=0, le=5)] | None = None
     echo: Flag | None = None
-    best_of: Annotated[int, Field(strict=True, ge=1, le=20)] | None = None
-    suffix: Annotated[None, refused("no engine here fills a gap between two texts")] = None
+    best_of: Choices | None = None
+    suffix: Text | None = None
 
     def to_requests(self) -> list[TextRequest]:
         """What the runtime is asked, one request a prompt. Raises: UserError: fields that contradict each other."""
@@ -61,11 +60,13 @@ class CompletionRequest(Sampled):
             TextRequest(
                 prompt=prompt,
                 n=n,
-                max_tokens=self.max_tokens or _DEFAULT_TOKENS,
+                max_tokens=_DEFAULT_TOKENS if self.max_tokens is None else self.max_tokens,
                 stop=tuple(self.stop or ()),
                 sampling=self.sampling(),
                 top_logprobs=self.logprobs,
+                best_of=self.best_of,
                 echo=bool(self.echo),
+                suffix=self.suffix or None,
                 ignore_eos=bool(self.ignore_eos),
             )
             for prompt in prompts
@@ -79,20 +80,21 @@ class CompletionRequest(Sampled):
         return [one if isinstance(one, str) else tuple(one) for one in self.prompt]
 
     def _check_pairs(self, n: int, prompts: int) -> None:
-        if n * prompts > MAX_CHOICES:
+        best_of = n if self.best_of is None else self.best_of
+        if best_of < n:
+            raise InvalidValue(f"best_of is {best_of}; accepted: at least n, which is {n}", param="best_of")
+        if best_of > n and self.stream:
             raise InvalidValue(
-                f"n is {n} for {prompts} prompts; accepted: at most {MAX_CHOICES} answers together", param="n"
+                f"best_of is {best_of} and n is {n}; a stream can't wait for the best",
+                param="best_of",
+                hint="leave stream out, or set best_of to n",
             )
-        if self.best_of is not None and self.best_of != n:
-            if self.best_of < n:
-                raise InvalidValue(f"best_of is {self.best_of}; accepted: at least n, which is {n}", param="best_of")
-            raise _unsupported("best_of", "answers are not ranked; accepted: the value of n")
-        if self.echo and self.logprobs is not None:
-            raise _unsupported("logprobs", "those of the prompt are not computed; leave echo or logprobs out")
-
-
-def _unsupported(param: str, reason: str) -> UnsupportedParameter:
-    return UnsupportedParameter(f"{param} is not supported: {reason}", param=param)
+        if best_of * prompts > MAX_CHOICES:
+            name = "n" if best_of == n else "best_of"
+            raise InvalidValue(
+                f"{name} is {best_of} for {prompts} prompts; accepted: at most {MAX_CHOICES} answers together",
+                param=name,
+            )
 
 
 class EngineCompletionRequest(CompletionRequest):

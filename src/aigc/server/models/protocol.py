@@ -24,6 +24,8 @@ class Details(BaseModel):
     licence: str
     languages: list[str]
     embedding_width: int | None
+    infill: bool
+    """Whether `suffix` of completions works."""
     loaded: bool
     """Whether it is in memory now; others are loaded when they are asked."""
 
@@ -75,6 +77,7 @@ def describe(spec: ModelSpec, aliases: Sequence[str], *, loaded: bool) -> Model:
             licence=spec.licence,
             languages=list(spec.languages),
             embedding_width=spec.embedding_width,
+            infill=spec.infill,
             loaded=loaded,
         ),
     )
