@@ -8,15 +8,15 @@ from __future__ import annotations
 import asyncio
 import math
 import struct
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from aigc.errors import AigcError
 from aigc.runtime import naming
 from aigc.runtime.status import RuntimeStatus, WorkerStatus
 from aigc.settings import Settings
 from aigc.types import (
-    FINAL,
     Capability,
+    Deliver,
     Delta,
     Embeddings,
     EmbedRequest,
@@ -137,7 +137,7 @@ class ScriptedRuntime:
     def resolve(self, name: str, capability: Capability) -> str:
         return naming.resolve(name, capability, self._aliases, self._models, "scripted").id
 
-    async def stream(self, model: str, request: Request) -> AsyncGenerator[Event, None]:
+    async def answer(self, model: str, request: Request, deliver: Deliver) -> None:
         self.requests.append((model, request))
         self.running += 1
         try:
@@ -147,15 +147,15 @@ class ScriptedRuntime:
                 if isinstance(step, (int, float)):
                     await asyncio.sleep(step)
                 else:
-                    yield step
+                    deliver(step)
+                    await asyncio.sleep(0)  # as if each came in a frame of its own
         finally:
             self.running -= 1
 
     async def ask(self, model: str, request: Request) -> Event:
-        async for event in self.stream(model, request):
-            if isinstance(event, FINAL):
-                return event
-        raise AssertionError("the script ended without a final event")
+        events: list[Event] = []
+        await self.answer(model, request, events.append)
+        return events[-1]
 
     async def ready(self) -> bool:
         return self.is_ready

@@ -9,6 +9,7 @@ Knows: field names, units and defaults. Does not know: HTTP, engines, sockets.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import msgspec
@@ -280,6 +281,9 @@ TextEvent = Started | Delta | Finished | Usage
 Event = TextEvent | Embeddings | Tokens | Failure
 FINAL = (Usage, Embeddings, Tokens, Failure)
 """An event of one of these types is the last of its request."""
+
+Deliver = Callable[[Event], None]
+"""Takes the events of one answer in their order. It is called for every token: it returns at once and never raises."""
 
 
 # ---------------------------------------------------------------- models

@@ -16,14 +16,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 
 from aigc.engines.base import LoadOptions
 from aigc.errors import EngineError, WorkerDied
 from aigc.runtime import wire
+from aigc.runtime.link import Link
 from aigc.runtime.status import WorkerState
 from aigc.settings import child_environment
-from aigc.types import FINAL, EngineFile, Event, Failure, ModelSpec, Request
+from aigc.types import FINAL, Deliver, EngineFile, Event, Failure, ModelSpec, Request
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,28 @@ _STALL_SECONDS = 60.0
 """An engine that has work and gives no sign this long is taken to hang; one prefill step takes seconds at most."""
 _CLOSE_SECONDS = 5.0
 _LAST_WORDS_BYTES = 2000
+
+
+class _Answer:
+    """One request that the worker answers.
+
+    Args:
+        deliver: takes its events; a `Failure` isn't delivered but raised from ``done``.
+    """
+
+    def __init__(self, deliver: Deliver) -> None:
+        self._deliver = deliver
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def take(self, event: Event) -> None:
+        if self.done.done():
+            return
+        if isinstance(event, Failure):
+            self.done.set_exception(wire.to_error(event))
+            return
+        self._deliver(event)
+        if isinstance(event, FINAL):
+            self.done.set_result(None)
 
 
 class WorkerProcess:
@@ -65,12 +88,12 @@ class WorkerProcess:
         self._ping_seconds = min(_PING_SECONDS, hang_seconds / _PINGS_PER_HANG)
         self._on_death = on_death
         self._ids = itertools.count(1)
-        self._answers: dict[int, asyncio.Queue[Event]] = {}
+        self._answers: dict[int, _Answer] = {}
         self._loaded: asyncio.Future[None] | None = None
         self._last_report = 0.0
         self._tasks: list[asyncio.Task[None]] = []
         self._popen: subprocess.Popen[bytes] | None = None
-        self._writer: asyncio.StreamWriter | None = None
+        self._link = Link(spec.id, self._take, self._lost)
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the process is reaped
 
     @property
@@ -98,9 +121,8 @@ class WorkerProcess:
             )
         self._loaded = asyncio.get_running_loop().create_future()
         try:
-            reader, self._writer = await asyncio.open_connection(sock=ours)
-            self._tasks.append(asyncio.create_task(self._read(reader), name=f"read {self.spec.id}"))
-            self._send(wire.Load(self.spec, self.file, self.options))
+            await asyncio.get_running_loop().create_connection(lambda: self._link, sock=ours)
+            self._link.send(wire.Load(self.spec, self.file, self.options))
             await asyncio.wait_for(asyncio.shield(self._loaded), load_seconds)
         except (asyncio.TimeoutError, TimeoutError):
             await self.kill("took too long to load")
@@ -108,14 +130,14 @@ class WorkerProcess:
                 f"{self.spec.id} did not load within {load_seconds:g} s", hint="AIGC_LOAD_SECONDS sets the limit"
             ) from None
         except BaseException:
-            if self._writer is None:
+            if not self._link.connected:
                 ours.close()
             await self.kill("loading failed")
             raise
         self._tasks.append(asyncio.create_task(self._watch(), name=f"watch {self.spec.id}"))
 
-    async def answer(self, request: Request) -> AsyncGenerator[Event, None]:
-        """Ask, and yield events until the final one; leaving early cancels the request in the worker.
+    async def answer(self, request: Request, deliver: Deliver) -> None:
+        """Ask, and deliver the events until the final one; being cancelled cancels the request in the worker.
 
         Raises:
             AigcError: what the worker answered; WorkerDied when it ended on the way.
@@ -123,28 +145,21 @@ class WorkerProcess:
         if self.state != "ready":
             raise self._died()
         request_id = next(self._ids)
-        events: asyncio.Queue[Event] = asyncio.Queue()
-        self._answers[request_id] = events
-        final = False
+        self._answers[request_id] = answer = _Answer(deliver)
         try:
-            self._send(wire.Submit(request_id, request))
-            while not final:
-                event = await events.get()
-                final = isinstance(event, FINAL)
-                if isinstance(event, Failure):
-                    raise wire.to_error(event)
-                yield event
+            self._link.send(wire.Submit(request_id, request))
+            await answer.done
         finally:
-            self._answers.pop(request_id, None)
-            if not final and self.state == "ready":
-                self._send(wire.Cancel(request_id))
+            del self._answers[request_id]
+            if answer.done.cancelled() and self.state == "ready":
+                self._link.send(wire.Cancel(request_id))
 
     async def close(self) -> None:
         """Ask the process to end, and make it end."""
         try:
             if self.state == "ready":
                 self.state = "dead"
-                self._send(wire.Close())
+                self._link.send(wire.Close())
                 await asyncio.to_thread(self._wait, _CLOSE_SECONDS)
         finally:
             await self.kill("unloaded")
@@ -156,8 +171,7 @@ class WorkerProcess:
         for task in self._tasks:
             if task is not asyncio.current_task():
                 task.cancel()
-        if self._writer is not None:
-            self._writer.close()
+        self._link.close()
         try:
             if self._popen is not None:
                 with contextlib.suppress(ProcessLookupError):
@@ -175,31 +189,18 @@ class WorkerProcess:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._popen.wait(seconds)
 
-    def _send(self, command: wire.Command) -> None:
-        if self._writer is not None and not self._writer.is_closing():
-            self._writer.write(wire.pack(command))
-
-    async def _read(self, reader: asyncio.StreamReader) -> None:
-        reason = "ended"
-        try:
-            while True:
-                header = await reader.readexactly(wire.HEADER_BYTES)
-                body = await reader.readexactly(wire.body_bytes(header))
-                self._take(wire.decode_report(body))
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        except Exception:
-            log.exception("worker of %s sent what can't be read", self.spec.id)
-            reason = "sent what can't be read"
+    def _lost(self, reason: str) -> None:
+        """The connection is gone, and with it the process, unless we ended it ourselves."""
         if self.state != "dead":
-            await self.kill(reason, unexpected=True)
+            task = asyncio.create_task(self.kill(reason, unexpected=True), name=f"bury {self.spec.id}")
+            self._tasks.append(task)
 
     def _take(self, report: wire.Report) -> None:
         self._last_report = time.monotonic()
         if isinstance(report, wire.Events):
             for request_id, event in report.items:
-                if (events := self._answers.get(request_id)) is not None:
-                    events.put_nowait(event)
+                if (answer := self._answers.get(request_id)) is not None:
+                    answer.take(event)
         elif isinstance(report, wire.Pong):
             self.rss_bytes = report.rss_bytes
             if report.stalled_seconds > _STALL_SECONDS:
@@ -216,7 +217,7 @@ class WorkerProcess:
     async def _watch(self) -> None:
         while self.state == "ready":
             asked = time.monotonic()
-            self._send(wire.Ping())
+            self._link.send(wire.Ping())
             await asyncio.sleep(self._ping_seconds)
             now = time.monotonic()
             if now - asked > 2 * self._ping_seconds:  # we ourselves were stopped: its silence proves nothing
@@ -230,8 +231,8 @@ class WorkerProcess:
     def _fail_all(self, reason: str) -> None:
         self.state = "dead"
         failure = wire.to_failure(self._died(reason))
-        for events in self._answers.values():
-            events.put_nowait(failure)
+        for answer in self._answers.values():
+            answer.take(failure)
         if self._loaded is not None and not self._loaded.done():
             self._loaded.set_exception(self._died(reason))
             self._loaded.exception()  # `start` may have given up on it already

@@ -17,7 +17,7 @@ import httpx
 from aigc.engines import openai as wording
 from aigc.errors import AigcError, Busy, Unreachable, UnsupportedParameter, WorkerDied
 from aigc.settings import Remote
-from aigc.types import FINAL, EmbedRequest, EngineFile, Event, ModelSpec, Request, TextRequest
+from aigc.types import FINAL, Deliver, EmbedRequest, EngineFile, Event, ModelSpec, Request, TextRequest
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class RemoteServer:
         """Answers under way on all addresses."""
         return sum(address.running for address in self._addresses)
 
-    async def answer(self, model: str, request: Request) -> AsyncGenerator[Event, None]:
+    async def answer(self, model: str, request: Request, deliver: Deliver) -> None:
         """Ask the least loaded healthy address; the next one if it can't be reached. Raises: AigcError."""
         tried: list[_Address] = []
         busy: Busy | None = None
@@ -86,7 +86,7 @@ class RemoteServer:
                 async with contextlib.aclosing(self._ask(address, model, request)) as events:
                     async for event in events:
                         begun = self.reachable = True
-                        yield event
+                        deliver(event)
                 return
             except (httpx.HTTPError, httpx.InvalidURL, Busy) as error:
                 if begun:

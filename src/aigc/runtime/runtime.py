@@ -6,11 +6,10 @@ Knows: seats (a model on an engine), the memory budget, names, remote servers. D
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,7 +23,7 @@ from aigc.runtime.seat import Seat
 from aigc.runtime.status import RuntimeStatus, WorkerStatus
 from aigc.settings import Settings
 from aigc.store.memory import available_memory_bytes
-from aigc.types import FINAL, Capability, EngineFile, Event, ModelSpec, Request, Sampling, TextRequest
+from aigc.types import Capability, Deliver, EngineFile, Event, ModelSpec, Request, Sampling, TextRequest
 
 log = logging.getLogger(__name__)
 
@@ -127,27 +126,36 @@ class Runtime:
         """Id of the model that ``name`` stands for. Raises: UnknownModel, UserError."""
         return naming.resolve(name, capability, self._aliases, self.models(), self.default_id()).id
 
-    async def stream(self, model: str, request: Request) -> AsyncGenerator[Event, None]:
-        """Events of the answer, the last one being of `aigc.types.FINAL`; closing the generator cancels.
+    async def answer(self, model: str, request: Request, deliver: Deliver) -> None:
+        """Return when the answer is complete; to cancel it, cancel the task that waits.
 
         Args:
             model: an id as `resolve` gives it.
             request: what to answer.
+            deliver: takes the events, the last one being of `aigc.types.FINAL`; a `Failure` is raised instead.
         Raises:
             AigcError: refused, busy, failed; before the first event or later.
         """
-        async with contextlib.aclosing(self._answer(model, request)) as events:
-            async for event in events:
-                self._last_event = time.monotonic()
-                yield event
+
+        def note(event: Event) -> None:
+            self._last_event = time.monotonic()
+            deliver(event)
+
+        spec = next((spec for spec in self._snapshot().models if spec.id == model), None)
+        if spec is not None:
+            await self._seat(spec, request).answer(request, note)
+            return
+        for remote in self._remotes:
+            if any(spec.id == model for spec in remote.models):
+                await remote.answer(model, request, note)
+                return
+        raise naming.unknown(model, model, self.models())
 
     async def ask(self, model: str, request: Request) -> Event:
         """The final event. Raises: AigcError."""
-        async with contextlib.aclosing(self.stream(model, request)) as events:
-            async for event in events:
-                if isinstance(event, FINAL):
-                    return event
-        raise AssertionError("an answer ended without a final event")
+        events: list[Event] = []
+        await self.answer(model, request, events.append)
+        return events[-1]
 
     async def ready(self) -> bool:
         """Whether a generation works: one did a moment ago, or one token comes now."""
@@ -174,15 +182,6 @@ class Runtime:
         seats = [seat for seat in self._seats.values() if seat.spec.id == model and seat.in_memory]
         await asyncio.gather(*(seat.unload() for seat in seats))
         return bool(seats)
-
-    def _answer(self, model: str, request: Request) -> AsyncGenerator[Event, None]:
-        spec = next((spec for spec in self._snapshot().models if spec.id == model), None)
-        if spec is not None:
-            return self._seat(spec, request).answer(request)
-        for remote in self._remotes:
-            if any(spec.id == model for spec in remote.models):
-                return remote.answer(model, request)
-        raise naming.unknown(model, model, self.models())
 
     def _seat(self, spec: ModelSpec, request: Request) -> Seat:
         needs = request.needs() if isinstance(request, TextRequest) else frozenset()

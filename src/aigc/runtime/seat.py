@@ -6,10 +6,9 @@ Knows: when to start, restart and unload its process. Does not know: other model
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 from aigc.engines.base import LoadOptions
 from aigc.errors import AigcError, WorkerDied
@@ -17,7 +16,7 @@ from aigc.runtime.process import WorkerProcess
 from aigc.runtime.restarts import RestartBudget
 from aigc.runtime.status import WorkerState, WorkerStatus
 from aigc.runtime.turnstile import Turnstile
-from aigc.types import EngineFile, Event, ModelSpec, Request, TextRequest
+from aigc.types import Deliver, EngineFile, ModelSpec, Request, TextRequest
 
 log = logging.getLogger(__name__)
 
@@ -91,15 +90,13 @@ class Seat:
         """Since the last answer ended; 0 while one runs."""
         return 0.0 if self.busy else time.monotonic() - self._last_used
 
-    async def answer(self, request: Request) -> AsyncGenerator[Event, None]:
-        """Wait for a place, start the process if need be, and yield the events. Raises: AigcError."""
+    async def answer(self, request: Request, deliver: Deliver) -> None:
+        """Wait for a place, start the process if need be, and deliver the events. Raises: AigcError."""
         weight = request.drawn if isinstance(request, TextRequest) else 1
         async with self.turnstile.enter(weight):
             try:
                 process = await self.start()
-                async with contextlib.aclosing(process.answer(request)) as events:
-                    async for event in events:
-                        yield event
+                await process.answer(request, deliver)
                 self._budget.succeeded()
             finally:
                 self._last_used = time.monotonic()

@@ -90,12 +90,33 @@ def pack(message: Command | Report) -> bytes:
     return len(body).to_bytes(HEADER_BYTES, "little") + body
 
 
-def body_bytes(header: bytes) -> int:
+def body_bytes(header: bytes | bytearray) -> int:
     """Length of the body that follows. Raises: EngineError for one that can't be meant."""
     length = int.from_bytes(header, "little")
     if length > MAX_FRAME_BYTES:
         raise EngineError(f"a frame of {length} bytes; at most {MAX_FRAME_BYTES} are accepted")
     return length
+
+
+class Frames:
+    """Cuts a stream of bytes into the bodies of its frames."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+
+    def cut(self, data: bytes) -> list[bytes]:
+        """The bodies that ``data`` completes. Raises: EngineError, see `body_bytes`."""
+        self._rest += data
+        bodies: list[bytes] = []
+        begin = HEADER_BYTES
+        while len(self._rest) >= begin:
+            end = begin + body_bytes(self._rest[begin - HEADER_BYTES : begin])
+            if len(self._rest) < end:
+                break
+            bodies.append(bytes(self._rest[begin:end]))
+            begin = end + HEADER_BYTES
+        del self._rest[: begin - HEADER_BYTES]
+        return bodies
 
 
 def read_commands(sock: socket.socket) -> Iterator[Command]:

@@ -13,6 +13,7 @@ import contextlib
 import math
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -104,7 +105,7 @@ class TextAnswer(Response):
 
     @contextlib.asynccontextmanager
     async def _feed(self, scope: Scope) -> AsyncIterator[Feed]:
-        async with Feed([self._runtime.stream(self._model, request) for request in self._requests]) as feed:
+        async with Feed([partial(self._runtime.answer, self._model, request) for request in self._requests]) as feed:
             with closing_of(scope).telling(lambda: feed.fail(stopped())):
                 yield feed
 

@@ -1,6 +1,6 @@
-"""Between the runtime's generators and the socket: hands over, in one piece, all events that are ready.
+"""Between the runtime and the socket: hands over, in one piece, all events that are ready.
 
-One task for each generator moves its events into a list; the reader takes the list. While the socket is busy events
+The runtime delivers events into a list; the reader is woken once and takes the list. While the socket is busy events
 gather, so that under load many tokens share one write. A slow reader can't fill the memory: an answer is at most as
 long as the context.
 
@@ -10,27 +10,30 @@ Knows: asyncio, events. Does not know: HTTP, JSON.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncGenerator, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any
 
 from starlette.types import Receive
 
-from aigc import errors
-from aigc.types import Event, Failure
+from aigc.types import Deliver, Event
+
+Source = Callable[[Deliver], Coroutine[Any, Any, None]]
+"""Delivers the events of one answer; returns after the last one, or raises."""
 
 
 class Feed:
-    """The events of several generators, each with the number of its generator.
+    """The events of several sources, each with the number of its source.
 
-    An async context manager: leaving it closes all generators, wherever they are.
+    An async context manager: leaving it cancels all sources, wherever they are.
     """
 
-    def __init__(self, sources: Sequence[AsyncGenerator[Event, None]]) -> None:
+    def __init__(self, sources: Sequence[Source]) -> None:
         self._sources = sources
         self._ready: list[tuple[int, Event]] = []
         self._error: BaseException | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._alarm = _Alarm(self._wake)
         self._tasks: list[asyncio.Task[None]] = []
         self._open = len(sources)
 
@@ -39,6 +42,7 @@ class Feed:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._alarm.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -46,16 +50,14 @@ class Feed:
     async def take(self, patience_seconds: float) -> list[tuple[int, Event]] | None:
         """All events that are ready; an empty list when none came for ``patience_seconds``; None after the last.
 
-        Raises: whatever a generator raised, after the events that came before it.
+        Raises: whatever a source raised, after the events that came before it.
         """
         if not self._ready and self._open and self._error is None:
-            loop = asyncio.get_running_loop()
-            self._waiter = loop.create_future()
-            timer = loop.call_later(patience_seconds, self._wake)
+            self._waiter = asyncio.get_running_loop().create_future()
+            self._alarm.set(patience_seconds)
             try:
                 await self._waiter
             finally:
-                timer.cancel()
                 self._waiter = None
         if self._ready:
             events, self._ready = self._ready, []
@@ -65,22 +67,22 @@ class Feed:
         return [] if self._open else None
 
     def fail(self, error: BaseException) -> None:
-        """End: `take` raises ``error`` after the events that are ready, unless a generator has raised before."""
+        """End: `take` raises ``error`` after the events that are ready, unless a source has raised before."""
         self._error = self._error or error
         self._wake()
 
-    async def _move(self, number: int, source: AsyncGenerator[Event, None]) -> None:
+    async def _move(self, number: int, source: Source) -> None:
         try:
-            async with contextlib.aclosing(source):
-                async for event in source:
-                    if isinstance(event, Failure):
-                        raise _raised(event)
-                    self._ready.append((number, event))
-                    self._wake()
+            await source(partial(self._add, number))
         except Exception as error:
             self.fail(error)
         finally:
             self._open -= 1
+            self._wake()
+
+    def _add(self, number: int, event: Event) -> None:
+        self._ready.append((number, event))
+        if self._waiter is not None:
             self._wake()
 
     def _wake(self) -> None:
@@ -88,13 +90,35 @@ class Feed:
             self._waiter.set_result(None)
 
 
-def _raised(failure: Failure) -> errors.AigcError:
-    return errors.by_name(failure.name)(
-        failure.message,
-        param=failure.param,
-        hint=failure.hint,
-        retry_after_seconds=failure.retry_after_seconds,
-    )
+class _Alarm:
+    """Rings once after the time that was set last. Setting it again costs no new timer: it is set for every token."""
+
+    def __init__(self, ring: Callable[[], None]) -> None:
+        self._ring = ring
+        self._due = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def set(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._due = loop.time() + seconds
+        if self._timer is not None and self._timer.when() > self._due:
+            self.stop()
+        if self._timer is None:
+            self._timer = loop.call_at(self._due, self._look)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self) -> None:
+        """The timer's time has come; the alarm may have been set to a later one meanwhile."""
+        self._timer = None
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._due:
+            self._timer = loop.call_at(self._due, self._look)
+        else:
+            self._ring()
 
 
 async def while_connected(work: Coroutine[Any, Any, None], receive: Receive) -> None:

@@ -5,11 +5,11 @@ Knows: the calls. Does not know: who answers them; `aigc.runtime` does, tests br
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from aigc.runtime.status import RuntimeStatus
-from aigc.types import Capability, Event, ModelSpec, Request
+from aigc.types import Capability, Deliver, Event, ModelSpec, Request
 
 
 class Runtime(Protocol):
@@ -36,8 +36,11 @@ class Runtime(Protocol):
         """Id of the model that ``name`` stands for. Raises: UnknownModel, UserError."""
         ...
 
-    def stream(self, model: str, request: Request) -> AsyncGenerator[Event, None]:
-        """Events of an answer; closing the generator cancels. Raises: AigcError, before the first event or later."""
+    async def answer(self, model: str, request: Request, deliver: Deliver) -> None:
+        """Deliver the events of an answer, until it is complete; cancelling the task cancels it.
+
+        Raises: AigcError, before the first event or later.
+        """
         ...
 
     async def ask(self, model: str, request: Request) -> Event:

@@ -62,10 +62,12 @@ def _good(path: str) -> tuple[int, list[bytes]]:
 
 
 async def _collect(remote: RemoteServer) -> list[Event]:
+    events: list[Event] = []
     try:
-        return [event async for event in remote.answer("big", ASK)]
+        await remote.answer("big", ASK, events.append)
     finally:
         await remote.close()
+    return events
 
 
 def test_models_are_listed_and_an_answer_streams_with_the_key_sent_there() -> None:

@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -66,11 +66,9 @@ def ask(text: str, **fields: object) -> TextRequest:
 
 
 async def answer(runtime: Runtime, model: str, request: TextRequest) -> str:
-    text = ""
-    async for event in runtime.stream(model, request):
-        if isinstance(event, Delta):
-            text += event.text
-    return text
+    events: list[Event] = []
+    await runtime.answer(model, request, events.append)
+    return "".join(event.text for event in events if isinstance(event, Delta))
 
 
 async def until(condition: Callable[[], bool], seconds: float = 10.0) -> float:
@@ -118,10 +116,10 @@ def test_many_answers_are_computed_side_by_side() -> None:
 def test_a_caller_who_leaves_frees_the_place_and_ends_the_computing() -> None:
     async def body() -> float:
         async with running(Models(("a", "echo:?delay=0.05")), max_sequences=1) as runtime:
-            async with aclosing(runtime.stream("a", ask("x" * 1000))) as events:
-                async for event in events:
-                    if isinstance(event, Delta):
-                        break
+            events: list[Event] = []
+            caller = asyncio.create_task(runtime.answer("a", ask("x" * 1000), events.append))
+            await until(lambda: any(isinstance(event, Delta) for event in events))
+            caller.cancel()
             seconds = await until(lambda: runtime.status().workers[0].running == 0)
             assert await answer(runtime, "a", ask("next")) == "next"
             return seconds
@@ -145,11 +143,14 @@ def test_when_queue_and_places_are_full_the_next_caller_is_told_so() -> None:
 
 def test_kill_9_of_a_worker_is_a_typed_error_and_the_next_request_is_answered_soon() -> None:
     async def kill_after_three(runtime: Runtime) -> None:
-        seen = 0
-        async for event in runtime.stream("a", ask("x" * 500)):
-            seen += isinstance(event, Delta)
-            if seen == 3:
+        events: list[Event] = []
+
+        def deliver(event: Event) -> None:
+            events.append(event)
+            if len(events) == 4:
                 os.kill(workers_of(runtime)[0], signal.SIGKILL)
+
+        await runtime.answer("a", ask("x" * 500), deliver)
 
     async def body() -> float:
         async with running(Models(("a", "echo:?delay=0.02"))) as runtime:

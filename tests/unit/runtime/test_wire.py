@@ -30,6 +30,15 @@ def test_all_events_of_a_step_travel_in_one_frame() -> None:
     assert wire.decode_report(frame[4:]) == events
 
 
+@pytest.mark.parametrize("size", [1, 3, 7, 1000])
+def test_frames_come_out_whole_however_the_bytes_arrive(size: int) -> None:
+    messages = [wire.Events([(n, Delta(index=0, text="x" * n))]) for n in range(40)]
+    stream = b"".join(wire.pack(message) for message in messages)
+    frames = wire.Frames()
+    pieces = [stream[at : at + size] for at in range(0, len(stream), size)]
+    assert [wire.decode_report(body) for piece in pieces for body in frames.cut(piece)] == messages
+
+
 def test_a_frame_that_can_not_be_meant_is_refused() -> None:
     with pytest.raises(EngineError, match="a frame of 4294967295 bytes"):
         wire.body_bytes(b"\xff\xff\xff\xff")

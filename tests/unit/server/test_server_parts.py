@@ -8,7 +8,6 @@ import json
 import logging
 import threading
 import time
-from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
@@ -28,7 +27,7 @@ from aigc.server.json_body import JsonRoute, parse
 from aigc.server.tokenize.protocol import TokenizeBody
 from aigc.server.trace import Trace
 from aigc.server.validation import show
-from aigc.types import Delta, Event, Failure, Started, TokenLogprob, Usage
+from aigc.types import Deliver, Delta, Event, Started, TokenLogprob, Usage
 
 # ---------------------------------------------------------------- bodies
 
@@ -218,15 +217,15 @@ def test_only_known_kinds_of_files_are_served(tmp_path: Path) -> None:
 
 
 def test_all_that_is_ready_comes_in_one_piece_and_errors_come_last() -> None:
-    async def source() -> AsyncGenerator[Event, None]:
-        yield Started(prompt_tokens=1)
-        yield Delta(index=0, text="a")
+    async def source(deliver: Deliver) -> None:
+        deliver(Started(prompt_tokens=1))
+        deliver(Delta(index=0, text="a"))
         await asyncio.sleep(0.01)
-        yield Delta(index=0, text="b")
-        yield Failure(name="WorkerDied", message="gone", hint="again")
+        deliver(Delta(index=0, text="b"))
+        raise WorkerDied("gone", hint="again")
 
     async def read() -> list[list[tuple[int, Event]]]:
-        async with Feed([source()]) as feed:
+        async with Feed([source]) as feed:
             taken = [await feed.take(5) or [], await feed.take(5) or []]
             with pytest.raises(WorkerDied, match="gone"):
                 await feed.take(5)
@@ -237,16 +236,28 @@ def test_all_that_is_ready_comes_in_one_piece_and_errors_come_last() -> None:
 
 
 def test_an_empty_list_says_that_it_takes_long_and_none_that_it_is_over() -> None:
-    async def source() -> AsyncGenerator[Event, None]:
+    async def source(deliver: Deliver) -> None:
         await asyncio.sleep(0.05)
-        yield Usage(prompt_tokens=1, completion_tokens=1, fingerprint="f")
+        deliver(Usage(prompt_tokens=1, completion_tokens=1, fingerprint="f"))
 
     async def read() -> list[int | None]:
-        async with Feed([source()]) as feed:
+        async with Feed([source]) as feed:
             first, second, third = await feed.take(0.01), await feed.take(5), await feed.take(5)
         return [None if part is None else len(part) for part in (first, second, third)]
 
     assert asyncio.run(read()) == [0, 1, None]
+
+
+def test_patience_may_be_long_once_and_short_later() -> None:
+    async def source(deliver: Deliver) -> None:
+        deliver(Started(prompt_tokens=1))
+        await asyncio.sleep(60)
+
+    async def read() -> list[int]:
+        async with Feed([source]) as feed:
+            return [len(await feed.take(patience) or []) for patience in (30, 0.03, 0.01)]
+
+    assert asyncio.run(read()) == [1, 0, 0]
 
 
 # ---------------------------------------------------------------- completions

@@ -1,0 +1,60 @@
+"""``transformers serve`` with continuous batching. transformers computes with dequantised weights: the GGUF is turned
+into a folder of its own kind once, which isn't counted as start-up.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from peers.base import Peer, Site
+
+_CONVERT = """
+import sys, torch
+from pathlib import Path
+from transformers import AutoModelForCausalLM, AutoTokenizer
+gguf, folder = Path(sys.argv[1]), sys.argv[2]
+model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16)
+tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+model.save_pretrained(folder)
+tokenizer.save_pretrained(folder)
+"""
+
+
+def _folder(site: Site) -> Path:
+    return site.folder / site.model
+
+
+def _prepare(site: Site) -> None:
+    if not (_folder(site) / "config.json").exists():
+        subprocess.run([site.python, "-c", _CONVERT, site.gguf, _folder(site)], check=True, timeout=300)
+
+
+def _command(site: Site) -> list[str]:
+    program = site.python.parent / "transformers"
+    options = ["--host", "127.0.0.1", "--port", str(site.port), "--device", "cpu", "--dtype", "bfloat16"]
+    return [str(program), "serve", *options]
+
+
+def _body(model: str, prompt: str, tokens: int) -> dict[str, Any]:
+    return {
+        "model": model,
+        "messages": [{"role": "user", "content": prompt}],
+        "max_tokens": tokens,
+        "temperature": 0,
+        "stream": True,
+    }
+
+
+PEER = Peer(
+    name="transformers serve",
+    requirements=("transformers[serving]", "gguf", "accelerate", "torch==2.13.0"),
+    package="transformers",
+    command=_command,
+    model_name=lambda site: str(_folder(site)),
+    path="/v1/chat/completions",
+    body=_body,
+    prepare=_prepare,
+    environment=lambda site: {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": str(site.threads)},
+)
