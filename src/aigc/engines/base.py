@@ -16,32 +16,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from aigc.engines.constraint import Constraint
 from aigc.errors import AigcError
-from aigc.types import JSON, Event, Feature, Request, TokenLogprob
-
-
-class JsonConstraint(msgspec.Struct, frozen=True):
-    """The whole answer is JSON that ``schema`` accepts."""
-
-    schema: JSON
-
-
-class ToolConstraint(msgspec.Struct, frozen=True):
-    """Calls look like ``begin + '{"name": "f", "arguments": {...}}' + end``, with arguments that the schemas accept.
-
-    ``required``: the answer consists of calls; otherwise free text is allowed and only what follows ``begin`` is
-    constrained. ``parallel``: more than one call may be made.
-    """
-
-    schemas: tuple[tuple[str, JSON], ...]
-    """(name, schema of the arguments) of every tool that may be called."""
-    begin: str
-    end: str
-    required: bool
-    parallel: bool
-
-
-Constraint = JsonConstraint | ToolConstraint
+from aigc.types import Event, Feature, Request, TokenLogprob
 
 
 class Draw(msgspec.Struct, frozen=True, kw_only=True):

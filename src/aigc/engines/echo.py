@@ -1,10 +1,10 @@
 """A text engine without a model: it says back what it was told, one character a token, the same every time.
 
 For tests, examples and measurements of everything around a model. A chat is answered with the last user message, a
-completion with its prompt. Under a schema the answer is the smallest instance, where a tool call is required a call of
-the first tool. All features are honoured: every drawn token has the log-probability 0.0 and its rivals -1.0, a token
-biased to -100 is left out of the answer; seeds, temperatures and penalties change nothing, for there is nothing to
-choose. ``ignore_eos`` repeats the answer up to ``max_tokens``.
+completion with its prompt; under a constraint the answer is the shortest that it allows. All features are honoured:
+every drawn token has the log-probability 0.0 and its rivals -1.0, a token biased to -100 is left out of the answer;
+seeds, temperatures and penalties change nothing, for there is nothing to choose. ``ignore_eos`` repeats the answer up
+to ``max_tokens``.
 
 ``path`` of its `aigc.types.EngineFile` is ``echo:`` with options, for instance ``echo:?delay=0.01&crash_after=5``:
 ``delay`` seconds per step; ``fail_after``, ``hang_after`` and ``crash_after`` tokens (counted since the engine was
@@ -15,7 +15,6 @@ Knows: tokens. Does not know: conversations beyond finding the last user turn, H
 
 from __future__ import annotations
 
-import json
 import signal
 import threading
 import time
@@ -26,8 +25,9 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from aigc.engines.base import Constraint, Emit, JsonConstraint, LoadOptions, SequenceDelta, SequenceRequest
-from aigc.engines.json_example import example
+from aigc.engines.base import Emit, LoadOptions, SequenceDelta, SequenceRequest
+from aigc.engines.constraint import Constraint, ToolConstraint, whole
+from aigc.engines.grammar import shortest
 from aigc.errors import EngineError, UserError
 from aigc.types import EngineFile, Feature, ModelSpec, TokenLogprob, TopLogprob
 
@@ -235,14 +235,10 @@ class EchoEngine:
 
 
 def _constrained(constraint: Constraint) -> str:
-    """The answer that a constraint leaves; empty where it leaves all."""
-    if isinstance(constraint, JsonConstraint):
-        return json.dumps(example(constraint.schema), ensure_ascii=False)
-    if not constraint.required:
+    """The shortest answer that a constraint leaves; empty where it leaves all."""
+    if isinstance(constraint, ToolConstraint) and constraint.waits:
         return ""
-    name, schema = constraint.schemas[0]
-    arguments = json.dumps(example(schema), ensure_ascii=False)
-    return f'{constraint.begin}{{"name": "{name}", "arguments": {arguments}}}{constraint.end}'
+    return shortest(whole(constraint)) or ""
 
 
 def _logprob(token: int, top: int) -> TokenLogprob:

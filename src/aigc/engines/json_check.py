@@ -30,17 +30,13 @@ def escaped(key: str) -> str:
 
 
 def parse(text: str) -> Any:
-    """Parse JSON strictly: no NaN, no infinity, no key twice, no number of thousands of digits.
+    """Parse JSON strictly: no NaN, no infinity, no number of thousands of digits.
+
+    A key may occur twice: a grammar lets that happen only where the schema gives no names, so that both values are as
+    good, and readers differ only in which of them they take.
 
     Raises: ValueError: it is none; says why.
     """
-
-    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(items)
-        if len(found) < len(items):
-            names = [name for name, _ in items]
-            raise ValueError(f"the key {next(n for n in names if names.count(n) > 1)!r} occurs twice")
-        return found
 
     def integer(digits: str) -> int:
         if len(digits) > _MAX_DIGITS:
@@ -51,17 +47,33 @@ def parse(text: str) -> Any:
         raise ValueError(f"{name} is not JSON")
 
     try:
-        return json.loads(text, object_pairs_hook=pairs, parse_int=integer, parse_constant=constant)
+        return json.loads(text, parse_int=integer, parse_constant=constant)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
 
-def validator(schema: JSON) -> Callable[[Any], str | None]:
+def equal(a: Any, b: Any) -> bool:
+    """Whether two JSON values are the same: 1 is 1.0, but not true."""
+    if isinstance(a, bool) or isinstance(b, bool):
+        return a is b
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(equal, a, b))
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(equal(value, b[key]) for key, value in a.items())
+    return bool(a == b)
+
+
+def validator(schema: JSON | bool, part: JSON | None = None) -> Callable[[Any], str | None]:
     """A check that says what is wrong with a value, or None; bounded in time, and blind to nothing.
+
+    Args:
+        schema: the client's.
+        part: a schema to be applied instead, whose references lead into ``schema``.
 
     Raises: InvalidSchema: the schema itself is malformed.
     """
     from jsonschema import Draft202012Validator, SchemaError, validators
+    from referencing.exceptions import Unresolvable
 
     spent = [0]
 
@@ -91,14 +103,18 @@ def validator(schema: JSON) -> Callable[[Any], str | None]:
         Draft202012Validator, {**checks, "pattern": counted(pattern)}
     )
     try:
-        kind.check_schema(schema)
+        kind.check_schema(schema if part is None else part)
     except SchemaError as error:
         path = "".join(f"/{escaped(str(step))}" for step in error.absolute_path)
         raise InvalidSchema(f"the JSON schema is malformed at {path or '/'}: {error.message[:200]}") from None
 
     def check(value: Any) -> str | None:
         spent[0] = 0
-        error = next(kind(schema).iter_errors(value), None)
+        try:
+            judge = kind(schema)
+            error = next((judge if part is None else judge.evolve(schema=part)).iter_errors(value), None)
+        except Unresolvable as problem:
+            raise InvalidSchema(f"the JSON schema refers to {str(problem.ref)[:80]!r}, which isn't there") from None
         if error is None:
             return None
         return f"{''.join(f'/{escaped(str(step))}' for step in error.absolute_path) or '/'}: {error.message[:200]}"

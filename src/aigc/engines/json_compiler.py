@@ -1,149 +1,214 @@
-"""Writes a JSON schema in the small common language that every engine enforces while it decodes.
+"""Writes a JSON schema as a grammar of the JSON texts that it accepts.
 
-What the engines really do was found by trial (llguidance 1.9; xgrammar inside of OpenVINO 2026.4.1): each rule below
-that looks needlessly strict stands for a keyword that one of them passes over, or for one that lets wrong answers pass.
-
-Sources: JSON Schema draft 2020-12 (core and validation); RFC 8259 section 6 (range of numbers).
-Knows: schemas. Does not know: engines, tokens, HTTP.
+Sources: JSON Schema draft 2020-12 (core and validation); RFC 8259.
+Knows: schemas and grammars. Does not know: engines, tokens, HTTP.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from itertools import chain
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
-from aigc.engines.json_check import escaped, validator
-from aigc.engines.json_compare import SAFE_INTEGER, TYPES, disjoint, portable
+from aigc.engines import json_text
+from aigc.engines.grammar import Grammar, Node, Repeat, Rule, Text, beginnings, either, maybe, row, shortest, size, span
+from aigc.engines.json_check import validator
 from aigc.engines.json_formats import FORMATS
-from aigc.engines.pattern import PLAIN_CHARACTER, Pattern, PatternError
+from aigc.engines.json_merge import COMBINERS, both, merge
+from aigc.engines.json_numbers import LARGEST, LARGEST_DECIMAL, decimals, integers
+from aigc.engines.pattern import Pattern, PatternError
 from aigc.errors import InvalidSchema
 from aigc.types import JSON
 
 MAX_DEPTH = 32
 MAX_NODES = 2000
+"""Schemas inside the schema, those counted again that are merged with others."""
+MAX_SIZE = 50_000
+"""Nodes of the grammar."""
 MAX_VALUES = 1000
-"""Values of one ``enum``, and numbers in one integer range."""
+"""Values of one ``enum``, and numbers of one integer range with ``multipleOf``."""
 MAX_COUNT = 10_000
-"""Largest sum of ``minItems`` and ``maxItems``."""
-MAX_LENGTH = 256
-"""Largest ``minLength`` and ``maxLength``, and number of places in a ``pattern`` where nearly any character may stand.
-
-Measured with OpenVINO 2026.4.1 on two busy cores: 80 take 0.8 s to compile and 0.02 s a token, 300 take 2.5 s and
-0.14 s a token, in which nobody else is served; its own ``maxLength`` takes 0.6 s a token at any size.
-"""
-MAX_LENGTHS = 1000
-"""Largest sum of those."""
-MAX_OPTIONAL = 100_000
-"""Largest sum, over all objects, of the square of the number of optional properties.
-
-OpenVINO 2026.4.1 compiles 1,000 of them in one object for 20 s, 300 for 2 s.
-"""
+"""Largest length of a string and number of items or members."""
+MAX_UNIQUE = 6
+"""Values of an array's ``enum`` for which ``uniqueItems`` is part of the grammar."""
+SAFE_INTEGER = 2**53 - 1
+"""Largest integer that every JSON reader takes exactly (RFC 8259 section 6)."""
+TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
 _ANNOTATIONS = frozenset(
     "$schema $id $comment $defs definitions title description default examples example deprecated readOnly writeOnly"
-    " discriminator contentMediaType contentEncoding".split()
+    " discriminator contentMediaType contentEncoding nullable".split()
 )
-_ANY_TYPE = frozenset(("type", "enum", "const"))
-_BOUNDS = frozenset(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"))
 _FAMILIES = {
     "string": frozenset(("minLength", "maxLength", "pattern", "format")),
-    "number": _BOUNDS,
-    "array": frozenset(("items", "prefixItems", "minItems", "maxItems")),
-    "object": frozenset(("properties", "required", "additionalProperties")),
+    "number": frozenset(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")),
+    "array": frozenset(("items", "prefixItems", "minItems", "maxItems", "uniqueItems")),
+    "object": frozenset(
+        "properties required additionalProperties patternProperties propertyNames minProperties maxProperties".split()
+    ),
 }
-_BESIDE_VALUES = _ANY_TYPE | _BOUNDS | {"minLength", "maxLength", "pattern"}
-_COMBINERS = ("$ref", "allOf", "anyOf", "oneOf")
-_KNOWN = _ANY_TYPE.union(*_FAMILIES.values(), _COMBINERS)
+_KNOWN = frozenset(("type", "enum", "const")).union(*_FAMILIES.values(), COMBINERS)
+_SHARED = 8
+"""A node larger than this becomes a rule, so that using it twice costs little."""
 
 
 class RefusedError(Exception):
-    """A keyword that doesn't fit, and where it stands."""
+    """A keyword that can't be enforced, and where it stands."""
 
-    def __init__(self, pointer: str, keyword: str, why: str) -> None:
-        super().__init__(f"the JSON schema can't be enforced: {keyword!r} at {pointer or '/'}: {why}")
-        self.pointer = pointer
+    def __init__(self, place: str, keyword: str, why: str) -> None:
+        super().__init__(f"{place}: {keyword!r}: {why}")
+        self.place = place
         self.keyword = keyword
 
 
-def _refuse(pointer: str, keyword: str, why: str) -> NoReturn:
-    raise RefusedError(pointer, keyword, why)
+def _refuse(place: str, keyword: str, why: str) -> NoReturn:
+    raise RefusedError(place, keyword, why)
 
 
 class Compiler:
-    """One schema on its way into the common language; `run` once."""
+    """One schema on its way to a grammar; `run` once.
 
-    def __init__(self, root: Any) -> None:
+    Args:
+        root: the schema.
+        place: what it is called in messages.
+        lenient: leave out what can't be enforced instead of refusing it.
+    """
+
+    def __init__(self, root: Any, place: str, *, lenient: bool) -> None:
         self.root = root
-        self.nodes = 0
+        self.place = place
+        self.lenient = lenient
+        self.visited = 0
+        self.size = 0
         self.counted = 0
-        self.lengths = 0
-        self.optional = 0
         self.names: dict[str, str] = {}
-        self.definitions: dict[str, Any] = {}
+        self.rules: dict[str, Node] = {}
 
-    def run(self) -> JSON:
-        """The compiled schema. Raises: RefusedError, InvalidSchema, RecursionError."""
-        compiled = self.node(self.root, "", 0)
-        if self.definitions:
-            compiled = {**compiled, "$defs": self.definitions}
-        return compiled
+    def run(self, also: JSON | None = None) -> Grammar:
+        """The grammar of what ``root`` and ``also`` accept. Raises: RefusedError, InvalidSchema, RecursionError."""
+        schema = self.root if also is None else self.joined(also, [self.root], self.place)
+        grammar = Grammar(self.node(schema, self.place, 0), self.rules)
+        self._unloop()
+        if shortest(grammar) is None:
+            raise InvalidSchema(f"{self.place}: no finite value satisfies the schema: a part of it requires itself")
+        return grammar
 
-    def node(self, node: Any, pointer: str, depth: int) -> JSON:
-        """One schema, whatever it is. Raises: see `run`."""
-        self.nodes += 1
-        if self.nodes > MAX_NODES or depth > MAX_DEPTH:
-            raise InvalidSchema(
-                f"the JSON schema is too large at {pointer or '/'}: accepted are {MAX_NODES} nodes, {MAX_DEPTH} deep"
-            )
-        if node is True:
-            return {}
-        if not isinstance(node, dict):
-            _refuse(pointer, str(node)[:40], "a schema is an object or true")
-        for keyword in node:
-            if keyword not in _KNOWN and keyword not in _ANNOTATIONS and not keyword.startswith("x-"):
-                _refuse(pointer, keyword, "not among the keywords that can be enforced while decoding")
-        given = {key: value for key, value in node.items() if key in _KNOWN}
-        for combiner in _COMBINERS:
-            if combiner in given:
-                if "$id" in node and pointer:
-                    _refuse(pointer, "$id", "allowed at the top only")
-                if len(given) > 1:
-                    other = next(key for key in given if key != combiner)
-                    _refuse(pointer, other, f"can't be enforced beside {combiner!r}")
-                return self.combined(combiner, given[combiner], pointer, depth)
+    def rule(self, node: Node) -> Node:
+        """A reference to the node, where it is large enough."""
+        if size(node) <= _SHARED:
+            return node
+        name = f"r{len(self.rules)}"
+        self.rules[name] = node
+        self.size += size(node)
+        if self.size > MAX_SIZE:
+            raise InvalidSchema(f"{self.place}: the schema needs a grammar of more than {MAX_SIZE} nodes")
+        return Rule(name)
+
+    def node(self, schema: Any, place: str, depth: int) -> Node:
+        """One schema, whatever it is."""
+        self._count(place, depth)
+        if schema is True:
+            return json_text.free(json_text.MAX_FREE_DEPTH, self.rules)
+        if not isinstance(schema, dict):
+            _refuse(place, str(schema)[:40], "a schema is an object or true")
+        if not self.lenient:
+            return self.rule(self.checked(schema, place, depth))
+        while True:
+            try:
+                return self.rule(self.checked(schema, place, depth))
+            except RefusedError as error:
+                if error.place != place or error.keyword not in schema:
+                    kept = {"type": schema["type"]} if schema.get("type") in TYPES else True
+                    return self.node(kept, place, depth + 1)
+                schema = {key: value for key, value in schema.items() if key != error.keyword}
+
+    def _count(self, place: str, depth: int) -> None:
+        self.visited += 1
+        if self.visited > MAX_NODES or depth > MAX_DEPTH:
+            raise InvalidSchema(f"{place}: the schema is too large: accepted are {MAX_NODES} nodes, {MAX_DEPTH} deep")
+
+    def checked(self, schema: JSON, place: str, depth: int) -> Node:
+        """One schema, an object; combiners first."""
+        given = {key: value for key, value in schema.items() if key in _KNOWN}
+        self._keywords(schema, place)
+        if "$id" in schema and schema is not self.root and given.keys() & set(COMBINERS):
+            _refuse(place, "$id", "allowed at the top only")
+        if given.keys() == {"$ref"}:
+            return self.reference(given["$ref"], place, depth)
+        for keyword in ("$ref", "allOf"):
+            if keyword in given:
+                others = {key: value for key, value in given.items() if key != keyword}
+                beside = given["allOf"] if keyword == "allOf" else [self.resolve(given["$ref"], place)]
+                return self.node(self.joined(others, beside, place), place, depth + 1)
+        for keyword in ("anyOf", "oneOf"):
+            if keyword in given:
+                others = {key: value for key, value in given.items() if key != keyword}
+                return self.branches(keyword, given[keyword], others, place, depth)
         if "enum" in given or "const" in given:
-            return {"enum": self.values(given, pointer)}
-        return self.typed(given, pointer, depth)
+            return self.values(given, place)
+        return self.typed(given, place, depth)
 
-    def combined(self, keyword: str, value: Any, pointer: str, depth: int) -> JSON:
-        """A schema that is made of others."""
-        if keyword == "$ref":
-            return {"$ref": self.reference(value, pointer, depth)}
-        if not isinstance(value, list) or not value:
-            _refuse(pointer, keyword, "expected a list of schemas")
-        if keyword == "allOf" and len(value) > 1:
-            _refuse(pointer, keyword, "only a single schema can be enforced; merge them")
-        branches = [self.node(part, f"{pointer}/{keyword}/{i}", depth + 1) for i, part in enumerate(value)]
-        if keyword == "oneOf" and not self.exclusive(branches):
-            _refuse(
-                pointer, keyword, "the branches may overlap; use anyOf, or a required property with different const"
-            )
-        return branches[0] if len(branches) == 1 else {"anyOf": branches}
+    def _keywords(self, schema: JSON, place: str) -> None:
+        for keyword in schema:
+            known = keyword in _KNOWN or keyword in _ANNOTATIONS or keyword.startswith("x-")
+            if not known and not self.lenient:
+                _refuse(place, keyword, "not among the keywords that can be enforced while decoding")
 
-    def reference(self, target: Any, pointer: str, depth: int) -> str:
-        """A reference as one into our own definitions."""
-        if not isinstance(target, str) or not (target == "#" or target.startswith("#/")):
-            _refuse(pointer, "$ref", f"only references into the schema itself are followed, got {str(target)[:80]!r}")
+    def joined(self, schema: JSON, parts: Any, place: str) -> Any:
+        """A schema and those beside it under ``allOf`` as one."""
+        if not isinstance(parts, list) or not parts:
+            _refuse(place, "allOf", "expected a list of schemas")
+        found: Any = schema
+        for index, part in enumerate(parts):
+            while isinstance(part, dict) and part.keys() & _KNOWN == {"$ref"} and (len(parts) > 1 or schema):
+                self._count(place, 0)
+                part = self.resolve(part["$ref"], place)
+            if part is True:
+                continue
+            if not isinstance(part, dict):
+                _refuse(f"{place}.allOf[{index}]", str(part)[:40], "a schema is an object or true")
+            self._keywords(part, f"{place}.allOf[{index}]")
+            if not found.keys() & _KNOWN:
+                found = part
+                continue
+            try:
+                found = merge(found, {k: v for k, v in part.items() if k not in _ANNOTATIONS})
+            except (TypeError, AttributeError, KeyError, IndexError, ValueError):
+                _refuse(f"{place}.allOf[{index}]", "allOf", "can't be merged with what stands beside it")
+        return found
+
+    def branches(self, keyword: str, parts: Any, others: JSON, place: str, depth: int) -> Node:
+        """Alternatives, each together with what stands beside them. Those that nothing satisfies are left out."""
+        if not isinstance(parts, list) or not parts:
+            _refuse(place, keyword, "expected a list of schemas")
+        found, refused = [], None
+        for index, part in enumerate(parts):
+            try:
+                found.append(self.node(both(part, others or True), f"{place}.{keyword}[{index}]", depth + 1))
+            except RefusedError as error:
+                if not others:
+                    raise
+                refused = error
+        if not found and refused is not None:
+            raise refused
+        return either(found)
+
+    def reference(self, target: Any, place: str, depth: int) -> Node:
+        """What a reference leads to, as a rule."""
+        schema = self.resolve(target, place)
         if target not in self.names:
             name = self.names[target] = f"d{len(self.names)}"
-            compiled = self.node(self.resolve(target, pointer), target[1:], depth + 1)
-            self.definitions[name] = compiled
-            self.unloop(name)
-        return f"#/$defs/{self.names[target]}"
+            at = self.place + "".join(f".{step}" for step in target.split("/")[1:])
+            self.rules[name] = Text("")  # its place
+            self.rules[name] = self.node(schema, at, depth + 1)
+        return Rule(self.names[target])
 
-    def resolve(self, target: str, pointer: str) -> Any:
+    def resolve(self, target: Any, place: str) -> Any:
         """What a JSON pointer of the form ``#/a/b`` points to."""
+        if not isinstance(target, str) or not (target == "#" or target.startswith("#/")):
+            _refuse(place, "$ref", f"only references into the schema itself are followed, got {str(target)[:80]!r}")
         found = self.root
         for step in unquote(target[1:]).split("/")[1:]:
             key = step.replace("~1", "/").replace("~0", "~")
@@ -152,226 +217,279 @@ class Compiler:
             elif isinstance(found, list) and key.isascii() and key.isdigit() and int(key) < len(found):
                 found = found[int(key)]
             else:
-                _refuse(pointer, "$ref", f"{target[:80]!r} doesn't exist")
+                _refuse(place, "$ref", f"{target[:80]!r} doesn't exist")
         return found
 
-    def unloop(self, name: str) -> None:
-        """Refuse references that lead back to themselves without a value between."""
-        seen, waiting = set(), [name]
-        while waiting:
-            node = self.definitions.get(waiting.pop())
-            for part in [node, *node.get("anyOf", ())] if isinstance(node, dict) else ():
-                if "$ref" in part:
-                    following = part["$ref"].rsplit("/", 1)[1]
-                    if following == name:
-                        raise InvalidSchema("the JSON schema can't be enforced: a '$ref' refers to itself")
-                    if following not in seen:
-                        seen.add(following)
-                        waiting.append(following)
+    def _unloop(self) -> None:
+        """Refuse references that lead back to themselves without a character between: no engine reads such rules."""
+        follows = {name: beginnings(node) for name, node in self.rules.items()}
+        for name in self.rules:
+            seen, waiting = set[str](), list(follows[name])
+            while waiting:
+                here = waiting.pop()
+                if here == name:
+                    raise InvalidSchema(f"{self.place}: a '$ref' refers to itself")
+                if here not in seen:
+                    seen.add(here)
+                    waiting.extend(follows[here])
 
-    def exclusive(self, branches: list[JSON]) -> bool:
-        """Whether no value can match two of the branches."""
-        resolved = [self.definitions.get(b["$ref"].rsplit("/", 1)[1]) if "$ref" in b else b for b in branches]
-        if any(b is None or "anyOf" in b for b in resolved):
-            return False
-        nodes = [b for b in resolved if b is not None]
-        return all(disjoint(a, b) for i, a in enumerate(nodes) for b in nodes[:i])
+    # ------------------------------------------------------------ values
 
-    def values(self, given: JSON, pointer: str) -> list[Any]:
-        """The values of ``enum`` or ``const`` that the other keywords accept."""
+    def values(self, given: JSON, place: str) -> Node:
+        """The values of ``enum`` and ``const`` that the other keywords accept."""
         values = given.get("enum", [given.get("const")])
         if not isinstance(values, list) or not 0 < len(values) <= MAX_VALUES:
-            _refuse(pointer, "enum", f"expected a list of 1 to {MAX_VALUES} values")
-        for keyword in given:
-            if keyword not in _BESIDE_VALUES:
-                _refuse(pointer, keyword, "can't be enforced beside 'enum' or 'const'")
-        if "pattern" in given:
-            self.pattern(given["pattern"], pointer)
-        if not all(portable(value) for value in values):
-            _refuse(
-                pointer, "enum", f"numbers are finite and integers within {SAFE_INTEGER}, strings without surrogates"
-            )
-        problem = validator(given)
+            _refuse(place, "enum", f"expected a list of 1 to {MAX_VALUES} values")
+        if not all(_portable(value) for value in values):
+            _refuse(place, "enum", "numbers are finite and within 64 bits, strings without half surrogate pairs")
+        problem = validator(self.root, given)
         found = [value for value in values if problem(value) is None]
         if not found:
-            _refuse(pointer, "enum" if "enum" in given else "const", "no value satisfies the other keywords")
-        return found
+            _refuse(place, "enum" if "enum" in given else "const", "no value satisfies the other keywords")
+        return either([json_text.literal(value) for value in found])
 
-    def typed(self, given: JSON, pointer: str, depth: int) -> JSON:
-        """A schema of one or more types."""
-        types = given.get("type")
-        if types is None:
-            families = [name for name, keywords in _FAMILIES.items() if keywords & given.keys()]
-            if not families:
-                return {}
-            if len(families) > 1:
-                _refuse(pointer, "type", f"missing, while the keywords are about {' and '.join(families)}")
-            types = families[0]
+    def typed(self, given: JSON, place: str, depth: int) -> Node:
+        """A schema of one or more types; without ``type``, of those that its keywords are about."""
+        types = given.get("type", [name for name, keywords in _FAMILIES.items() if keywords & given.keys()])
         names = [types] if isinstance(types, str) else types
-        if not isinstance(names, list) or not names or any(name not in TYPES for name in names):
-            _refuse(pointer, "type", f"expected one or some of {', '.join(TYPES)}")
-        if "number" in names and "integer" in names:
+        if not isinstance(names, list) or any(name not in TYPES for name in names):
+            _refuse(place, "type", f"expected one or some of {', '.join(TYPES)}")
+        if not names:
+            if "type" in given:
+                _refuse(place, "type", "no type satisfies all that is said about it")
+            return json_text.free(json_text.MAX_FREE_DEPTH, self.rules)
+        if "number" in names:
             names = [name for name in names if name != "integer"]
-        branches = []
+        ways = []
         for name in dict.fromkeys(names):
             family = _FAMILIES.get("number" if name == "integer" else name, frozenset())
-            build: Callable[[JSON, str, int], JSON] = getattr(self, f"_{name}", lambda *_, name=name: {"type": name})
-            branches.append(build({k: v for k, v in given.items() if k in family}, pointer, depth))
-        return branches[0] if len(branches) == 1 else {"anyOf": branches}
+            build: Callable[[JSON, str, int], Node] = getattr(self, f"_{name}")
+            ways.append(build({k: v for k, v in given.items() if k in family}, place, depth))
+        return either(ways)
 
-    def count(self, given: JSON, keyword: str, pointer: str) -> int | None:
-        """One length or number of items, checked and added up."""
-        value = given.get(keyword)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value // 1 or value < 0:
-            _refuse(pointer, keyword, f"expected a whole number, got {str(value)[:40]}")
-        if keyword.endswith("Length"):
-            return int(value)
-        self.counted += int(value)
-        if self.counted > MAX_COUNT:
-            _refuse(pointer, keyword, f"the numbers of items of the schema sum up to more than {MAX_COUNT}")
-        return int(value)
+    def _null(self, _: JSON, __: str, ___: int) -> Node:
+        return Text("null")
 
-    def counts(self, given: JSON, low: str, high: str, pointer: str) -> JSON:
-        """A lower and an upper count that fit each other."""
-        least, most = self.count(given, low, pointer), self.count(given, high, pointer)
-        if least is not None and most is not None and least > most:
-            _refuse(pointer, low, f"{least} is more than {high!r}, {most}")
-        return {key: value for key, value in ((low, least), (high, most)) if value is not None}
+    def _boolean(self, _: JSON, __: str, ___: int) -> Node:
+        return either([Text("true"), Text("false")])
 
-    def spend_length(self, length: int, pointer: str, keyword: str) -> None:
-        """Account for a string with so many places for nearly any character."""
-        self.lengths += length
-        if length > MAX_LENGTH or self.lengths > MAX_LENGTHS:
-            _refuse(
-                pointer,
-                keyword,
-                f"a length of {length} here and {self.lengths} so far; accepted are {MAX_LENGTH} and {MAX_LENGTHS}",
-            )
+    def counts(self, given: JSON, what: str, place: str) -> tuple[int, int | None]:
+        """The lower and upper count of ``Length``, ``Items`` or ``Properties``."""
+        found: list[int | None] = []
+        for keyword in (f"min{what}", f"max{what}"):
+            value = given.get(keyword)
+            if value is None:
+                found.append(None)
+                continue
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value // 1 or value < 0:
+                _refuse(place, keyword, f"expected a whole number, got {str(value)[:40]}")
+            if value > MAX_COUNT:
+                _refuse(place, keyword, f"expected at most {MAX_COUNT}, got {str(value)[:40]}")
+            self.counted += int(value)
+            if self.counted > 2 * MAX_COUNT:
+                _refuse(place, keyword, f"all lengths and counts of the schema sum up to more than {2 * MAX_COUNT}")
+            found.append(int(value))
+        least, most = found[0] or 0, found[1]
+        if most is not None and least > most:
+            _refuse(place, f"min{what}", f"{least} is more than 'max{what}', {most}")
+        return least, most
 
-    def pattern(self, value: Any, pointer: str) -> Pattern:
+    def pattern(self, value: Any, place: str, keyword: str) -> Pattern:
         """A pattern that can be enforced."""
         if not isinstance(value, str) or len(value) > 1000:
-            _refuse(pointer, "pattern", "expected a string of at most 1000 characters")
+            _refuse(place, keyword, "expected a string of at most 1000 characters")
         try:
             return Pattern(value)
         except PatternError as error:
-            _refuse(pointer, "pattern", str(error))
+            _refuse(place, keyword, str(error))
 
-    def _string(self, given: JSON, pointer: str, _: int) -> JSON:
-        limits = self.counts(given, "minLength", "maxLength", pointer)
-        shaped = [key for key in ("pattern", "format") if key in given]
-        if not shaped and not limits:
-            return {"type": "string"}
-        if not shaped:  # xgrammar lets control characters into a string with limits, and breaks the JSON with them
-            self.spend_length(max(limits.values()), pointer, next(iter(limits)))
-            least, most = limits.get("minLength", 0), limits.get("maxLength", "")
-            return {"type": "string", "pattern": f"^{PLAIN_CHARACTER}{{{least},{most}}}$"}
-        if len(shaped) > 1 or limits:
-            _refuse(pointer, shaped[-1], f"can't be enforced beside {[*limits, shaped[0]][0]!r}")
-        if shaped == ["format"]:
-            if given["format"] not in FORMATS:
-                _refuse(
-                    pointer, "format", f"{str(given['format'])[:40]!r} is unknown; known: {', '.join(sorted(FORMATS))}"
-                )
-            pattern = Pattern(FORMATS[given["format"]])
-        else:
-            pattern = self.pattern(given["pattern"], pointer)
-        self.spend_length(pattern.wide_places(), pointer, shaped[0])
-        try:
-            return {"type": "string", "pattern": pattern.written()}
-        except PatternError as error:
-            _refuse(pointer, shaped[0], str(error))
+    def _string(self, given: JSON, place: str, _: int) -> Node:
+        least, most = self.counts(given, "Length", place)
+        if "format" in given:
+            name = given["format"]
+            if name not in FORMATS:
+                _refuse(place, "format", f"{str(name)[:40]!r} is unknown; known: {', '.join(sorted(FORMATS))}")
+            return row('"', json_text.in_string(Pattern(FORMATS[name]).node), '"')
+        if "pattern" in given:
+            return row('"', json_text.in_string(self.pattern(given["pattern"], place, "pattern").node), '"')
+        if (least, most) == (0, None):
+            self.rules["string"] = json_text.STRING
+            return Rule("string")
+        return json_text.counted(least, most)
 
-    def _number(self, given: JSON, pointer: str, _: int) -> JSON:
-        for keyword in given:
-            _refuse(pointer, keyword, "bounds can be enforced for integers only")
-        return {"type": "number"}
+    # ------------------------------------------------------------ numbers
 
-    def _integer(self, given: JSON, pointer: str, _: int) -> JSON:
+    def bounds(self, given: JSON, place: str) -> tuple[list[tuple[Decimal, bool]], list[tuple[Decimal, bool]]]:
+        """Lower and upper bounds as (value, whether it is itself left out), the tightest last."""
         for keyword, value in given.items():
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-                _refuse(pointer, keyword, f"expected a number, got {str(value)[:40]}")
+                _refuse(place, keyword, f"expected a number, got {str(value)[:40]}")
+        lows = [(Decimal(str(given[k])), k != "minimum") for k in ("minimum", "exclusiveMinimum") if k in given]
+        highs = [(Decimal(str(given[k])), k != "maximum") for k in ("maximum", "exclusiveMaximum") if k in given]
+        return sorted(lows), sorted(highs, key=lambda bound: (-bound[0], bound[1]))
+
+    def _number(self, given: JSON, place: str, depth: int) -> Node:
+        lows, highs = self.bounds(given, place)
+        step = given.get("multipleOf")
+        if step is not None:
+            if step != step // 1:
+                _refuse(place, "multipleOf", f"expected a whole number, got {step}: decimals can't be divided exactly")
+            return self._integer(given, place, depth)
+        if not lows and not highs:
+            self.rules["number"] = json_text.NUMBER
+            return Rule("number")
+        low, above = lows[-1] if lows else (-LARGEST_DECIMAL, False)
+        high, below = highs[-1] if highs else (LARGEST_DECIMAL, False)
+        low, high = max(low, -LARGEST_DECIMAL), min(high, LARGEST_DECIMAL)
+        try:
+            found = decimals(low, high, above=above, below=below) if low <= high else None
+        except ValueError as error:
+            _refuse(place, next(iter(given)), str(error))
+        if found is None:
+            _refuse(place, next(iter(given)), f"no number lies between {low} and {high}")
+        return found
+
+    def _integer(self, given: JSON, place: str, _: int) -> Node:
+        lows, highs = self.bounds(given, place)
         if not given:
-            return {"type": "integer", "minimum": -SAFE_INTEGER, "maximum": SAFE_INTEGER}
-        lows = [math.ceil(given["minimum"])] if "minimum" in given else []
-        lows += [math.floor(given["exclusiveMinimum"]) + 1] if "exclusiveMinimum" in given else []
-        highs = [math.floor(given["maximum"])] if "maximum" in given else []
-        highs += [math.ceil(given["exclusiveMaximum"]) - 1] if "exclusiveMaximum" in given else []
+            return either([Text("0"), row(maybe(Text("-")), span("1", "9"), Repeat(span("0", "9"), 0, 14))])
+        least = max(math.floor(v) + 1 if out else math.ceil(v) for v, out in lows) if lows else None
+        most = min(math.ceil(v) - 1 if out else math.floor(v) for v, out in highs) if highs else None
+        low = max(-LARGEST, least if least is not None else -SAFE_INTEGER)
+        high = min(LARGEST, most if most is not None else SAFE_INTEGER)
+        if lows and not highs and low > SAFE_INTEGER:
+            high = LARGEST
+        if highs and not lows and high < -SAFE_INTEGER:
+            low = -LARGEST
         step = given.get("multipleOf", 1)
         if step != step // 1 or step < 1:
-            _refuse(pointer, "multipleOf", "expected a whole number of at least 1")
-        if (not lows or not highs) and step == 1:
-            least, most = max(lows, default=-SAFE_INTEGER), min(highs, default=SAFE_INTEGER)
-            if least not in (0, 1) and most not in (0, -1):  # xgrammar's other ranges leak on some digits
-                _refuse(pointer, next(iter(given)), "on one side an integer can be bounded only at 0, 1 or -1")
-            return {"type": "integer", "minimum": least, "maximum": most}
-        if not lows or not highs:
-            _refuse(pointer, "multipleOf", "can't be enforced without a minimum and a maximum")
-        numbers = range(-(-max(lows) // int(step)) * int(step), min(highs) + 1, int(step))
-        count = max(0, (numbers.stop - numbers.start + numbers.step - 1) // numbers.step)  # len() ends at 2**63
-        if not 0 < count <= MAX_VALUES:
-            shown = count if count < SAFE_INTEGER else "too many"
-            _refuse(pointer, next(iter(given)), f"the range holds {shown} numbers, accepted are 1 to {MAX_VALUES}")
-        return {"enum": list(numbers)}
+            _refuse(place, "multipleOf", "expected a whole number of at least 1")
+        numbers = range(-(-low // int(step)) * int(step), high + 1, int(step))
+        if not numbers:
+            _refuse(place, next(iter(given)), "no whole number is within the bounds")
+        if step == 1:
+            return integers(low, high)
+        if numbers[-1] - numbers[0] >= step * MAX_VALUES:
+            _refuse(place, "multipleOf", f"needs bounds that at most {MAX_VALUES} multiples lie between")
+        return either([Text(str(number)) for number in numbers])
 
-    def _array(self, given: JSON, pointer: str, depth: int) -> JSON:
-        limits = self.counts(given, "minItems", "maxItems", pointer)
-        compiled: JSON = {"type": "array", **limits}
-        if "prefixItems" in given:
-            first = given["prefixItems"]
-            if not isinstance(first, list) or not first:
-                _refuse(pointer, "prefixItems", "expected a list of schemas")
-            compiled["prefixItems"] = [
-                self.node(part, f"{pointer}/prefixItems/{i}", depth + 1) for i, part in enumerate(first)
-            ]
-        items, fixed = given.get("items", True), len(compiled.get("prefixItems", ()))
-        if limits.get("maxItems", fixed) < fixed:
-            _refuse(pointer, "maxItems", f"{limits['maxItems']} is less than the {fixed} of 'prefixItems'")
-        if items is False:
-            if limits.get("minItems", 0) > fixed:
-                _refuse(pointer, "minItems", f"{limits['minItems']} items can't be had from {fixed}")
-            compiled["items"] = False
-        else:
-            compiled["items"] = self.node(items, f"{pointer}/items", depth + 1)
-        return compiled
+    # ------------------------------------------------------------ arrays and objects
 
-    def _object(self, given: JSON, pointer: str, depth: int) -> JSON:
+    def _array(self, given: JSON, place: str, depth: int) -> Node:
+        least, most = self.counts(given, "Items", place)
+        first, others = given.get("prefixItems", []), given.get("items", True)
+        if not isinstance(first, list):
+            _refuse(place, "prefixItems", "expected a list of schemas")
+        fixed = [self.node(part, f"{place}.prefixItems[{i}]", depth + 1) for i, part in enumerate(first)]
+        if others is False or most == len(first):
+            if least > len(first):
+                _refuse(place, "minItems", f"{least} items can't be had from {len(first)}")
+            return json_text.items(fixed, None, least, most)
+        values = others.get("enum") if isinstance(others, dict) else None
+        further = self.node(others, f"{place}.items", depth + 1)
+        if given.get("uniqueItems") is True and not first and values and len(values) <= MAX_UNIQUE:
+            return self._unique(further, least, most, place)
+        if not first and not given.keys() - {"items"} and others is True:
+            return json_text.free_array(json_text.MAX_FREE_DEPTH, self.rules)
+        return json_text.items(fixed, further, least, most)
+
+    def _unique(self, values: Node, least: int, most: int | None, place: str) -> Node:
+        """An array of different values out of few."""
+        choices = frozenset(getattr(values if not isinstance(values, Rule) else self.rules[values.name], "parts", ()))
+        choices = choices or frozenset([values])
+        if least > len(choices):
+            _refuse(place, "minItems", f"{least} different items can't be had from {len(choices)} values")
+        known: dict[frozenset[Node], Node] = {}
+
+        def after(left: frozenset[Node]) -> Node:
+            if left not in known:
+                taken = len(choices) - len(left)
+                ways = (
+                    []
+                    if most is not None and taken >= most
+                    else [
+                        row(json_text.COMMA if taken else "", value, after(left - {value}))
+                        for value in sorted(left, key=repr)
+                    ]
+                )
+                ways += [Text("")] if taken >= least else []
+                known[left] = self.rule(either(ways))
+            return known[left]
+
+        return row("[", after(choices), "]")
+
+    def _object(self, given: JSON, place: str, depth: int) -> Node:
         properties, required = given.get("properties", {}), given.get("required", [])
-        if not isinstance(properties, dict):
-            _refuse(pointer, "properties", "expected an object of schemas")
+        patterns = given.get("patternProperties", {})
+        for keyword, value in (("properties", properties), ("patternProperties", patterns)):
+            if not isinstance(value, dict):
+                _refuse(place, keyword, "expected an object of schemas")
         if not isinstance(required, list) or not all(isinstance(name, str) for name in required):
-            _refuse(pointer, "required", "expected a list of names")
-        others = given.get("additionalProperties", not (properties or required))
+            _refuse(place, "required", "expected a list of names")
+        others = given.get("additionalProperties", not (properties or required or patterns))
         if not isinstance(others, (bool, dict)):
-            _refuse(pointer, "additionalProperties", "expected a schema, true or false")
-        if isinstance(others, dict) and properties:
-            _refuse(pointer, "additionalProperties", "a schema for further names can't be enforced beside 'properties'")
-        missing = [name for name in dict.fromkeys(required) if name not in properties]
-        if missing and others is False and "additionalProperties" in given:
-            _refuse(pointer, "required", f"{missing[0]!r} is required and forbidden")
-        if not properties and not missing:
-            if others is True:
-                return {"type": "object"}
-            further = others and self.node(others, f"{pointer}/additionalProperties", depth + 1)
-            return {"type": "object", "additionalProperties": further}
-        named = {name: (part, f"properties/{escaped(name)}") for name, part in properties.items()}
-        named |= dict.fromkeys(missing, (others or True, "additionalProperties"))
-        for name in named:
-            _check_name(name, pointer)
-        self.optional += (len(named) - len(set(required))) ** 2
-        if self.optional > MAX_OPTIONAL:
-            _refuse(pointer, "properties", f"too many optional ones: the sum of squares is over {MAX_OPTIONAL}")
-        return {
-            "type": "object",
-            "properties": {n: self.node(part, f"{pointer}/{at}", depth + 1) for n, (part, at) in named.items()},
-            "required": list(dict.fromkeys(required)),
-            "additionalProperties": False,
-        }
+            _refuse(place, "additionalProperties", "expected a schema, true or false")
+        if not given.keys() - {"additionalProperties"} and others is True:
+            return json_text.free_object(json_text.MAX_FREE_DEPTH, self.rules)
+        known = {name: self.pattern(name, f"{place}.patternProperties", name[:40]) for name in patterns}
+        members = []
+        for name in dict.fromkeys([*properties, *required]):
+            schema = self._schema_of(name, given, known, place)
+            if schema is False and name not in required:
+                continue
+            if any(0xD800 <= ord(letter) < 0xE000 for letter in name):
+                _refuse(place, "properties", f"the name {name!r} holds half of a surrogate pair")
+            value = self.rule(self.node(schema, f"{place}.properties.{name}", depth + 1))
+            members.append((row(json_text.literal(name), json_text.COLON, value), name in required))
+        further = self._others(given, known, others, place, depth)
+        least, most = self.counts(given, "Properties", place)
+        if members or (least, most) == (0, None):
+            return json_text.members(members, further, self.rule)
+        if further is None:
+            if least:
+                _refuse(place, "minProperties", f"{least} members can't be had where none are allowed")
+            return Text("{}")
+        return row("{", json_text.repeated(further, least, most), "}")
+
+    def _schema_of(self, name: str, given: JSON, known: Mapping[str, Pattern], place: str) -> Any:
+        """What the value of a named member must be."""
+        schemas = [given["properties"][name]] if name in given.get("properties", {}) else []
+        schemas += [given["patternProperties"][key] for key, pattern in known.items() if pattern.matches(name)]
+        if schemas:
+            return False if False in schemas else both(*schemas)
+        others = given.get("additionalProperties", True)
+        if others is False:
+            _refuse(place, "required", f"{name!r} is required and forbidden")
+        return others
+
+    def _others(self, given: JSON, known: Mapping[str, Pattern], others: Any, place: str, depth: int) -> Node | None:
+        """A member whose name the schema doesn't give."""
+        ways = []
+        for key, pattern in known.items():
+            if given["patternProperties"][key] is not False:
+                value = self.node(given["patternProperties"][key], f"{place}.patternProperties.{key}", depth + 1)
+                ways.append(row('"', json_text.in_string(pattern.node), '"', json_text.COLON, self.rule(value)))
+        if not known and others is not False:
+            value = self.node(others, f"{place}.additionalProperties", depth + 1)
+            taken = list(chain(given.get("properties", ()), given.get("required", ())))
+            if "propertyNames" in given:
+                names = self.node(both({"type": "string"}, given["propertyNames"]), f"{place}.propertyNames", depth + 1)
+            elif taken:
+                names = self.rule(json_text.unlike(taken))
+            else:
+                names = self._string({}, place, depth)
+            ways.append(row(names, json_text.COLON, self.rule(value)))
+        return self.rule(either(ways)) if ways else None
 
 
-def _check_name(name: str, pointer: str) -> None:
-    # xgrammar writes names into a grammar without escaping them; the rest of the batch would fail with this request.
-    if any(letter in '"\\' or ord(letter) < 32 or 0xD800 <= ord(letter) < 0xE000 for letter in name):
-        _refuse(pointer, "properties", f"the name {name!r} holds a quote, a backslash or a control character")
+def _portable(value: Any) -> bool:
+    """Whether the value can be written so that every reader takes it as equal."""
+    if isinstance(value, dict):
+        return all(_portable(part) for pair in value.items() for part in pair)
+    if isinstance(value, list):
+        return all(_portable(part) for part in value)
+    if isinstance(value, str):
+        return not any(0xD800 <= ord(letter) < 0xE000 for letter in value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, bool) or abs(value) <= LARGEST

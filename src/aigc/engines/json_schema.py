@@ -1,15 +1,17 @@
-"""JSON schemas: which ones can be promised, what the engines are given for them, and the check of what they wrote.
+"""JSON schemas: which ones can be promised, and the grammar that every engine is given for them.
 
-An engine enforces a schema while it decodes, but no two engines know the same keywords, and some pass over what they
-don't know (xgrammar: ``not``, ``if``, ``uniqueItems``, bounds of decimals). So a schema is compiled into the common
-language that both enforce (`aigc.engines.json_compiler`), and what doesn't fit into it is refused by JSON pointer and
-keyword before anything is computed. What was written is checked again at the end, by `aigc.engines.json_check`.
+A schema becomes a grammar (`aigc.engines.json_compiler`) that all engines read, so that they enforce the same language.
+What was written is checked again at the end, by `aigc.engines.json_check`, against the schema as the client sent it.
 
-The compiled schema accepts a subset of what the client's accepts, in these documented ways: an object that names its
-properties and is silent about others has no others; a node without ``type`` has the type that its keywords are about;
-an unbounded integer stays within 53 bits, so that no weak model writes digits for ever; a string with a length or a
-``pattern`` holds no characters that JSON escapes; a ``format`` is a pattern. A ``number`` may still have any number of
-digits.
+The grammar's language is a part of the schema's, in these documented ways: an object that names its properties and is
+silent about others has no others; members come in the schema's order; a node without ``type`` has the types that its
+keywords are about; an unbounded integer has at most 15 digits, a number 16 before and after its point; a ``format`` is
+a pattern; where the schema leaves a value open, it nests at most `aigc.engines.json_text.MAX_FREE_DEPTH` deep.
+
+These keywords are left to the check at the end, and an answer that breaks one is an error and never sent: ``oneOf``
+beyond ``anyOf``, ``uniqueItems`` (but for few values), lengths beside ``pattern`` or ``format``, a second pattern, the
+number of members beside named ones, names that two patterns match. Whatever else is not enforced is refused, with the
+place and the keyword.
 
 Knows: schemas and their size. Does not know: engines, tokens, HTTP.
 """
@@ -17,52 +19,38 @@ Knows: schemas and their size. Does not know: engines, tokens, HTTP.
 from __future__ import annotations
 
 import json
+from typing import Any
 
+from aigc.engines.grammar import Grammar
 from aigc.engines.json_compiler import MAX_DEPTH, Compiler, RefusedError
 from aigc.errors import InvalidSchema
-from aigc.types import JSON
 
 MAX_BYTES = 64 * 1024
-_MAX_RELAXATIONS = 200
+_OBJECT = {"type": "object"}
 
 
-def compile_schema(schema: JSON) -> JSON:
-    """The schema in the common language of the engines.
+def compile_schema(schema: Any, place: str = "schema", *, arguments: bool = False, lenient: bool = False) -> Grammar:
+    """The texts that the schema accepts.
+
+    Args:
+        schema: the client's.
+        place: what it is called in messages, for instance ``response_format.json_schema.schema``.
+        arguments: accept objects only.
+        lenient: leave out what can't be enforced, for tools that aren't ``strict``.
 
     Raises: InvalidSchema: malformed, too large, contradictory, or with a keyword that can't be enforced; the message
-        names the JSON pointer and the keyword.
+        begins with the place.
     """
-    _check_size(schema)
-    try:
-        return Compiler(schema).run()
-    except RefusedError as error:
-        raise InvalidSchema(str(error), hint="leave the keyword out and check the answer yourself") from None
-    except RecursionError:
-        raise InvalidSchema(f"the JSON schema is nested too deeply: accepted is a depth of {MAX_DEPTH}") from None
-
-
-def relax_schema(schema: JSON) -> JSON:
-    """The schema without the keywords that can't be enforced: for tools that aren't ``strict``.
-
-    Raises: InvalidSchema: too large, or not a schema even then.
-    """
-    _check_size(schema)
-    schema = json.loads(json.dumps(schema))
-    for _ in range(_MAX_RELAXATIONS):
-        compiler = Compiler(schema)
-        try:
-            return compiler.run()
-        except RefusedError as error:
-            node = compiler.resolve(f"#{error.pointer}", "")
-            if not isinstance(node, dict) or node.pop(error.keyword, error) is error:
-                raise InvalidSchema(str(error)) from None
-    raise InvalidSchema(f"the JSON schema has more than {_MAX_RELAXATIONS} keywords that can't be enforced")
-
-
-def _check_size(schema: JSON) -> None:
+    deep = f"{place}: the schema is nested too deeply: accepted is a depth of {MAX_DEPTH}"
     try:
         size = len(json.dumps(schema, ensure_ascii=False).encode("utf-8", "surrogatepass"))
     except RecursionError:
-        raise InvalidSchema(f"the JSON schema is nested too deeply: accepted is a depth of {MAX_DEPTH}") from None
+        raise InvalidSchema(deep) from None
     if size > MAX_BYTES:
-        raise InvalidSchema(f"the JSON schema has {size} bytes, accepted are {MAX_BYTES}")
+        raise InvalidSchema(f"{place}: the schema has {size} bytes, accepted are {MAX_BYTES}")
+    try:
+        return Compiler(schema, place, lenient=lenient).run(_OBJECT if arguments else None)
+    except RefusedError as error:
+        raise InvalidSchema(str(error), hint="leave the keyword out and check the answer yourself") from None
+    except RecursionError:
+        raise InvalidSchema(deep) from None

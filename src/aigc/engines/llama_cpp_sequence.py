@@ -16,7 +16,6 @@ from aigc.types import JSON
 
 _RANDOM_SEED = 2**32 - 1
 """llama.cpp takes this seed to mean a random one."""
-_TRIAL_TOKENS = 3
 NEUTRAL: JSON = {
     "samplers": ["penalties", "temperature", "top_k", "top_p", "min_p"],
     "temperature": 0.0,
@@ -135,24 +134,8 @@ class Run:
         if request.top_logprobs is not None:
             body["logprobs"] = max(1, request.top_logprobs)
         if request.constraint is not None:
-            self._try(request)
             body |= llama_cpp_grammar.parameters(request.constraint)
         return body
-
-    def _try(self, request: SequenceRequest) -> None:
-        """A grammar that can't be compiled is logged and left out by llama.cpp: find out before it matters."""
-        assert request.constraint is not None
-        trial = llama_cpp_grammar.trial(request.constraint)
-        if trial is None:
-            return
-        grammar, mark = trial
-        answer = self._ask({"prompt": [request.tokens[0]], "max_tokens": _TRIAL_TOKENS, "grammar": grammar})
-        text = answer["choices"][0]["text"]
-        if not text or not mark.startswith(text[: len(mark)]):
-            raise InvalidSchema(
-                "the schema can't be enforced: the grammar compiler refuses it",
-                hint="simplify the schema: no look-around in patterns, no empty enums, ranges that hold something",
-            )
 
     def _ask(self, body: JSON) -> JSON:
         """A short request of our own. Raises: AigcError."""

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from aigc.engines import mapped, openvino_folder, openvino_grammar
-from aigc.engines.base import Emit, LoadOptions, SequenceDelta, SequenceRequest, ToolConstraint
+from aigc.engines.base import Emit, LoadOptions, SequenceDelta, SequenceRequest
+from aigc.engines.constraint import ToolConstraint
 from aigc.engines.openvino_sequence import Sequence, generation_config
 from aigc.engines.sequence_check import check_text, refuse, refuse_token
 from aigc.errors import AigcError, Busy, EngineError, EngineMissing, InsufficientMemory

@@ -11,14 +11,19 @@ Knows: xgrammar's abilities through OpenVINO's classes. Does not know: requests,
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from aigc.engines.base import Constraint, JsonConstraint, ToolConstraint
+from aigc.engines.constraint import Constraint, JsonConstraint, call_body, whole
+from aigc.engines.grammar import Grammar, loosened, written
 from aigc.errors import EngineError, InvalidSchema
 
-_BETWEEN_CALLS = "\n"
+MAX_PLACES = 100
+"""Places for nearly any character that one repetition is counted for.
+
+xgrammar walks through the whole vocabulary for each; beyond 128 it does that again for every token. A longer text is
+left to the check at the end.
+"""
 
 
 class GrammarTrial:
@@ -51,37 +56,26 @@ class GrammarTrial:
             self._pipe.generate(openvino.Tensor(np.zeros((1, 1), dtype=np.int64)), config)
         except RuntimeError as error:
             raise InvalidSchema(
-                "the schema can't be enforced: the grammar compiler refuses it",
-                hint="simplify the schema: no look-around in patterns, no empty enums, ranges that hold something",
+                "the schema can't be enforced: the grammar compiler refuses it", hint="simplify the schema"
             ) from error
 
 
 def structure(constraint: Constraint) -> Any:
     """OpenVINO's form of a constraint."""
-    from openvino_genai import StructuredOutputConfig
-
-    if isinstance(constraint, JsonConstraint):
-        return StructuredOutputConfig(json_schema=json.dumps(constraint.schema))
-    return StructuredOutputConfig(structural_tags_config=_tags(constraint))
-
-
-def _tags(constraint: ToolConstraint) -> Any:
     from openvino_genai import StructuredOutputConfig as Form
 
-    tags = [
-        Form.Tag(
-            begin=f'{constraint.begin}{{"name": {json.dumps(name)}, "arguments": ',
-            content=Form.JSONSchema(json.dumps(schema)),
-            end=f"}}{constraint.end}",
-        )
-        for name, schema in constraint.schemas
-    ]
-    if constraint.required:
-        return Form.TagsWithSeparator(
-            tags=tags, separator=_BETWEEN_CALLS, at_least_one=True, stop_after_first=not constraint.parallel
-        )
-    trigger = constraint.begin.rstrip()
-    return Form.TriggeredTags(triggers=[trigger], tags=tags, stop_after_first=not constraint.parallel)
+    if isinstance(constraint, JsonConstraint) or not constraint.waits:
+        return Form(grammar=_notation(whole(constraint)))
+    body = Form.EBNF(_notation(call_body(constraint)))
+    tag = Form.Tag(begin=constraint.begin, content=body, end=constraint.end)
+    once = not constraint.parallel
+    return Form(
+        structural_tags_config=Form.TriggeredTags(triggers=[constraint.trigger], tags=[tag], stop_after_first=once)
+    )
+
+
+def _notation(grammar: Grammar) -> str:
+    return written(loosened(grammar, MAX_PLACES))
 
 
 def write_stand_in(folder: Path, vocabulary_size: int) -> None:

@@ -8,19 +8,22 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from aigc.engines.base import Constraint, Draw, JsonConstraint, TextEngine, ToolConstraint
+from aigc.engines.base import Draw, TextEngine
 from aigc.engines.choice import ChoiceRules
+from aigc.engines.constraint import Constraint, JsonConstraint, ToolConstraint
 from aigc.engines.custom import enforced_schema
+from aigc.engines.grammar import Grammar
 from aigc.engines.hermes import BEGIN, END
 from aigc.engines.infill import filling
 from aigc.engines.json_check import validator
-from aigc.engines.json_schema import compile_schema, relax_schema
+from aigc.engines.json_schema import compile_schema
 from aigc.engines.template import ChatTemplate
 from aigc.engines.tools import Callee
 from aigc.errors import ContextOverflow, InvalidSchema, UnsupportedParameter, UserError
-from aigc.types import JSON, Sampling, TextRequest, Tool
+from aigc.types import Sampling, TextRequest, Tool
 
 _SEED_MASK = 2**63 - 1
+_FORMAT = "response_format.json_schema.schema"
 
 _PARAMETERS = {
     "penalties": "presence_penalty",
@@ -94,7 +97,7 @@ def prepare(request: TextRequest, engine: TextEngine, template: ChatTemplate, de
         constraint, rules = _tool_rules(request)
     elif request.schema is not None:
         try:
-            constraint = JsonConstraint(schema=compile_schema(request.schema))
+            constraint = JsonConstraint(compile_schema(request.schema, _FORMAT))
             rules = ChoiceRules(stop=request.stop, json=validator(request.schema))
         except InvalidSchema as error:
             raise InvalidSchema(error.message, param="response_format", hint=error.hint) from error
@@ -227,13 +230,13 @@ def _tool_rules(request: TextRequest) -> tuple[ToolConstraint, ChoiceRules]:
         if name not in known:
             raise UserError(f"'tool_choice' names {name!r}, the tools are {', '.join(known)}", param="tool_choice")
     allowed = [known[name] for name in dict.fromkeys(choice.names or tuple(known))]
-    schemas, callees = [], {}
+    grammars, callees = [], {}
     for tool in allowed:
-        schema, callees[tool.name] = _callee(tool)
-        schemas.append((tool.name, schema))
+        grammar, callees[tool.name] = _callee(tool, f"tools[{request.tools.index(tool)}]")
+        grammars.append((tool.name, grammar))
     required = choice.mode == "required"
     constraint = ToolConstraint(
-        schemas=tuple(schemas), begin=BEGIN, end=END, required=required, parallel=request.parallel_tool_calls
+        grammars=tuple(grammars), begin=BEGIN, end=END, required=required, parallel=request.parallel_tool_calls
     )
     return constraint, ChoiceRules(
         stop=request.stop,
@@ -244,38 +247,24 @@ def _tool_rules(request: TextRequest) -> tuple[ToolConstraint, ChoiceRules]:
     )
 
 
-def _callee(tool: Tool) -> tuple[JSON, Callee]:
-    """The schema that the engine enforces for a tool, and the check of what it wrote.
+def _callee(tool: Tool, place: str) -> tuple[Grammar, Callee]:
+    """The grammar of a tool's arguments that the engine enforces, and the check of what it wrote.
 
     Only ``strict`` promises a function's schema. Otherwise (OpenAI's default) it is a description to the model, and
     keywords that can't be enforced are left to the model's understanding. A custom tool's grammar is always enforced.
     """
-    what = "grammar" if tool.kind == "custom" else "parameters"
     try:
         if tool.kind == "custom":
             schema = enforced_schema(tool)
-            return compile_schema(schema), Callee(validator(schema), "custom")
+            return compile_schema(schema, f"{place}.custom.format"), Callee(validator(schema), "custom")
         schema = tool.parameters or {"type": "object", "properties": {}}
-        compiled = compile_schema(schema) if tool.strict else relax_schema(schema)
-        callee = Callee(validator(schema) if tool.strict else _anything)
+        grammar = compile_schema(schema, f"{place}.function.parameters", arguments=True, lenient=not tool.strict)
+        return grammar, Callee(validator(schema) if tool.strict else _anything)
     except InvalidSchema as error:
+        what = "grammar" if tool.kind == "custom" else "parameters"
         raise InvalidSchema(
             f"the {what} of tool {tool.name!r}: {error.message}", param="tools", hint=error.hint
         ) from error
-    if _is_object(compiled):
-        return compiled, callee
-    if tool.strict:
-        raise InvalidSchema(f"the parameters of tool {tool.name!r} must be an object", param="tools")
-    return {"type": "object"}, callee
-
-
-def _is_object(compiled: JSON) -> bool:
-    node = compiled
-    for _ in range(64):
-        if "$ref" not in node:
-            break
-        node = compiled["$defs"][node["$ref"].rsplit("/", 1)[1]]
-    return node.get("type") == "object"
 
 
 def _anything(_: object) -> str | None:

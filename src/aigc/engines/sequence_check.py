@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from aigc.engines.base import JsonConstraint, SequenceRequest
+from aigc.engines.base import SequenceRequest
+from aigc.engines.constraint import JsonConstraint
 from aigc.errors import AigcError, ContextOverflow, UnsupportedParameter, UserError
 from aigc.types import Feature
 

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
+from grammar_toys import accepts
 
 from aigc.engines import llama_cpp_grammar
-from aigc.engines.base import Draw, JsonConstraint, SequenceDelta, SequenceRequest, ToolConstraint
+from aigc.engines.base import Draw, SequenceDelta, SequenceRequest
+from aigc.engines.constraint import ToolConstraint, whole
 from aigc.engines.detokenise import Detokeniser, token_logprob
+from aigc.engines.grammar import loosened, written
+from aigc.engines.json_schema import compile_schema
 from aigc.engines.llama_cpp_logprobs import Logprobs
 from aigc.engines.sequence_check import refuse
 from aigc.errors import ContextOverflow, UnsupportedParameter, UserError
@@ -56,20 +59,46 @@ def test_what_can_be_computed_passes() -> None:
     assert refuse(_request(max_tokens=98, top_logprobs=0), frozenset({"logprobs"}), 7, 100) is None
 
 
-def test_a_schema_is_handed_on_as_it_is() -> None:
-    schema = {"type": "object", "properties": {"a": {"const": 'x"y'}}}
-    grammar = llama_cpp_grammar.parameters(JsonConstraint(schema))["grammar"]
-    head, start = grammar.split("\n", 1)
-    assert head == "%llguidance {}"
-    assert json.loads(start.removeprefix("start: %json ")) == schema
-
-
 def test_optional_calls_wait_for_the_opening_tag() -> None:
-    constraint = ToolConstraint(schemas=(("f", {}),), begin="<t>\n", end="\n</t>", required=False, parallel=False)
+    arguments = (("f", compile_schema({"type": "object", "properties": {"a": {"const": 1}}, "required": ["a"]})),)
+    constraint = ToolConstraint(grammars=arguments, begin="<t>\n", end="\n</t>", required=False, parallel=False)
     found = llama_cpp_grammar.parameters(constraint)
     assert found["grammar_lazy"] is True
     assert found["grammar_triggers"] == [{"type": 1, "value": "<t>"}]
-    assert found["grammar"].startswith('root ::= call\ncall ::= "<t>\\n" "{\\"name\\": " name')
+    assert accepts(whole(constraint), '<t>\n{"name": "f", "arguments": {"a":1}}\n</t>')
+    assert not accepts(whole(constraint), '<t>\n{"name": "f", "arguments": {"a":2}}\n</t>')
+
+
+def test_several_tools_keep_their_own_rules() -> None:
+    tools = tuple(
+        (name, compile_schema({"$ref": "#/$defs/x", "$defs": {"x": {"properties": {"a": value}, "required": ["a"]}}}))
+        for name, value in (("f", {"type": "string"}), ("g", {"type": "null"}))
+    )
+    calls = ToolConstraint(grammars=tools, begin="<t>", end="</t>", required=True, parallel=True)
+    one, other = (f'<t>{{"name": "{n}", "arguments": {{"a":{v}}}}}</t>' for n, v in (("f", '"x"'), ("g", "null")))
+    assert accepts(whole(calls), f"{one}\n{other}\n{one}")
+    assert not accepts(whole(calls), one.replace('"f"', '"g"'))
+    single = ToolConstraint(grammars=tools, begin="<t>", end="</t>", required=True, parallel=False)
+    assert not accepts(whole(single), f"{one}\n{other}")
+
+
+def test_an_answer_in_place_of_a_call_has_a_grammar_of_its_own() -> None:
+    tools = (("f", compile_schema({"type": "object"})),)
+    either = ToolConstraint(
+        grammars=tools, begin="<t>", end="</t>", required=False, parallel=False, otherwise=compile_schema({"const": 1})
+    )
+    assert not either.waits
+    assert accepts(whole(either), "1")
+    assert accepts(whole(either), '<t>{"name": "f", "arguments": {}}</t>')
+    assert not accepts(whole(either), "{}")
+
+
+def test_openvino_counts_short_texts_only() -> None:
+    schema = {"properties": {"a": {"maxLength": 100}, "b": {"maxLength": 101}, "c": {"minLength": 7}}}
+    loose = written(loosened(compile_schema(schema), 100))
+    assert "{0,100}" in loose
+    assert "101" not in loose
+    assert "{7,}" in loose
 
 
 def _entry(token: int, logprob: float, *rivals: tuple[int, float]) -> dict[str, Any]:

@@ -1,11 +1,16 @@
+import json
+import random
 import re
 
 import pytest
+from grammar_toys import sample
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aigc.engines.grammar import Grammar, shortest
 from aigc.engines.json_formats import FORMATS
-from aigc.engines.pattern import Pattern, PatternError, example_of
+from aigc.engines.json_text import in_string
+from aigc.engines.pattern import Pattern, PatternError
 
 SUPPORTED = [
     r"^[a-z]{2,3}-\d{4}$",
@@ -36,11 +41,13 @@ def test_it_matches_what_pythons_re_matches(source, text):
     assert Pattern(source).matches(text) == (re.search(source.replace("$", r"\Z"), text, re.ASCII) is not None)
 
 
-@pytest.mark.parametrize("source", [*SUPPORTED, *FORMATS.values()])
-def test_its_example_matches_itself_and_what_the_engines_are_given(source):
+@pytest.mark.parametrize("source", [*SUPPORTED, *FORMATS.values(), '^["\\n]$', r"^\x01\\$", "^.{3}$"])
+@pytest.mark.parametrize("seed", range(5))
+def test_what_its_grammar_yields_inside_of_a_json_string_matches(source, seed):
     pattern = Pattern(source)
-    assert pattern.matches(example_of(source))
-    assert re.search(pattern.written().replace("$", r"\Z"), example_of(source))
+    drawn = sample(Grammar(in_string(pattern.node)), random.Random(seed))
+    assert pattern.matches(json.loads(f'"{drawn}"'))
+    assert pattern.matches(shortest(Grammar(pattern.node)))
 
 
 @pytest.mark.parametrize(
@@ -69,15 +76,6 @@ def test_its_example_matches_itself_and_what_the_engines_are_given(source):
 def test_what_cannot_be_enforced_is_refused_by_name(source, words):
     with pytest.raises(PatternError, match=re.escape(words)):
         Pattern(source)
-
-
-def test_a_pattern_that_needs_escaped_characters_is_not_given_to_an_engine():
-    with pytest.raises(PatternError, match="quote, backslash or control"):
-        Pattern('^"$').written()
-
-
-def test_sets_given_to_the_engines_leave_out_what_json_escapes():
-    assert Pattern("^.$").written() == "^(?:[ -!#-\\[\\]-~\xa0-\u2027\u202a-\ud7ff\ue000-\U0010ffff])$"
 
 
 @pytest.mark.timeout(5)
