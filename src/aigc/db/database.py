@@ -17,12 +17,13 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from filelock import FileLock
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from aigc.db.failures import damaged, failures_in_words
 from aigc.errors import EngineMissing, UserError
 
+_SQLITE = "sqlite:///"
 BUSY_SECONDS = 60
 """How long a statement waits for another process's lock: a backup or a vacuum takes tens of seconds."""
 WRITES = {"aigc_writes": True}
@@ -58,7 +59,7 @@ def examine(url: str) -> str | None:
     Returns: its revision; None where there is none yet.
     Raises: as `connect`.
     """
-    path = make_url(url).database if url.startswith("sqlite") else None
+    path = url[len(_SQLITE) :] if url.startswith(_SQLITE) else None
     if path is not None and not Path(path).exists():
         return None
     engine = _engine(url, _sqlite_to_read)
@@ -71,12 +72,13 @@ def examine(url: str) -> str | None:
         engine.dispose()
 
 
-def _engine(url: str, sqlite: Callable[[str, str], Engine]) -> Engine:
+def _engine(url: str, sqlite: Callable[[str, URL], Engine]) -> Engine:
     try:
-        parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite":
-            return sqlite(parsed.database or "", url)
-        return create_engine(parsed, pool_pre_ping=True)
+        if url.startswith(_SQLITE):
+            # The path as it is: versions of SQLAlchemy differ in what they make of a % in it.
+            path = url[len(_SQLITE) :]
+            return sqlite(path, URL.create("sqlite", database=path))
+        return create_engine(url, pool_pre_ping=True)
     except (ArgumentError, NoSuchModuleError) as error:
         raise UserError(
             "AIGC_DATABASE_URL is not a URL that can be used",
@@ -88,7 +90,7 @@ def _engine(url: str, sqlite: Callable[[str, str], Engine]) -> Engine:
         ) from error
 
 
-def _sqlite(path: str, url: str) -> Engine:
+def _sqlite(path: str, url: URL) -> Engine:
     if path and path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         # Before SQLite makes it with the umask's mode: others have no business here.
@@ -118,7 +120,7 @@ def _sqlite(path: str, url: str) -> Engine:
     return engine
 
 
-def _sqlite_to_read(path: str, url: str) -> Engine:
+def _sqlite_to_read(path: str, url: URL) -> Engine:
     uri = Path(path).absolute().as_uri() + "?mode=ro"
     return create_engine(url, creator=lambda: sqlite3.connect(uri, uri=True, timeout=5, check_same_thread=False))
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from aigc.db import sessions as module
 from aigc.db.keys import Identity
@@ -17,13 +16,6 @@ from aigc.errors import StorageFull
 
 ANN = Identity("ann", "key_1")
 NOW = 1_800_000_000.0
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(f"sqlite:///{tmp_path / 'aigc.db'}")
-    yield made
-    made.close()
 
 
 def begin(sessions: Sessions) -> str:
@@ -87,7 +79,8 @@ def test_sessions_end_when_the_key_changes_that_cannot_be_revoked(database: Data
 
 def test_the_database_holds_no_cookie(database: Database) -> None:
     cookie = begin(Sessions(database))
-    assert database.path is not None
+    if database.path is None:
+        pytest.skip("the files of a server can't be read")
     assert all(cookie.encode() not in file.read_bytes() for file in Path(database.path).parent.iterdir())
 
 
@@ -108,6 +101,5 @@ def test_rows_of_sessions_that_are_over_are_removed(database: Database) -> None:
     begin(sessions)
     now += SESSION_SECONDS - 10
     asyncio.run(sessions.purge())
-    with sqlite3.connect(database.path or "") as rows:
-        assert rows.execute("SELECT count(*) FROM sessions").fetchone() == (1,)
-    rows.close()
+    with database.reading() as rows:
+        assert rows.execute(text("SELECT count(*) FROM sessions")).scalar() == 1
