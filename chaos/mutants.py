@@ -88,3 +88,10 @@ def _insert(copy: bytearray, draw: random.Random) -> str:
 
 
 _WAYS = (_flip, _flip, _number, _number, _number, _text, _cut, _remove, _insert)
+
+
+def overwrite(data: bytes, draw: random.Random, changes: int = 1) -> tuple[bytes, str]:
+    """As `mutate`, of the same length."""
+    copy = bytearray(data)
+    words = [draw.choice((_flip, _number, _number, _text))(copy, draw) for _ in range(changes)]
+    return bytes(copy[: len(data)]), ", ".join(words)

@@ -1,4 +1,4 @@
-"""The wall clock jumps: an hour, ten years, before 1970, beyond the year 9999.
+"""The wall clock jumps: an hour, ten years, to 1970, past 2106 and to 2261, as far as a kernel lets it.
 
 Every duration is measured with a clock that never jumps; the wall clock only labels what is made. So answers, streams,
 keys, stored chats, the log and time-outs go on as if nothing had happened.
@@ -6,12 +6,17 @@ keys, stored chats, the log and time-outs go on as if nothing had happened.
 
 from __future__ import annotations
 
+import time
+
 import httpx
 
 from serving import Server, serving
 from stage import Stage
 
-JUMPS = (3600, -3600, 10 * 31_557_600, -10 * 31_557_600, -1_800_000_000, 20_000_000_000, 300_000_000_000, 0)
+YEAR = 31_557_600
+_NOW = int(time.time())
+JUMPS = (3600, -3600, 10 * YEAR, -10 * YEAR, 1 - _NOW, 2**32 + 1 - _NOW, 291 * YEAR - _NOW, 0)
+"""Linux keeps its wall clock between 1970 and 2262 (64 bits of nanoseconds)."""
 CHAT = {"model": "default", "max_tokens": 3, "messages": [{"role": "user", "content": "a b c"}]}
 
 

@@ -16,7 +16,7 @@ from serving import HEADERS, LLAMA_CPP, Server, serving, wait_until
 from stage import Stage
 
 LONG = {"model": "default", "prompt": "Once", "max_tokens": 4000, "ignore_eos": True}
-PREFILL = {**LONG, "prompt": "river stone lamp garden " * 1500}
+PREFILL = {**LONG, "prompt": "river stone lamp garden " * 1500, "max_tokens": 100}
 SIXTEEN = {**LONG, "n": 16, "max_tokens": 400}
 TEXTS = {
     "model": "multilingual-e5-small",

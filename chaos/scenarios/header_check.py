@@ -22,7 +22,7 @@ from mutants import mutate
 from stage import Stage
 
 
-def _small(path: Path) -> bytes:
+def small_model(path: Path) -> bytes:
     """A complete small file by ggml's own writer."""
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_context_length(128)
@@ -56,7 +56,7 @@ def _lies(header: Header) -> str:
 def play(stage: Stage) -> None:
     """Mutate, check, compare."""
     path = stage.scratch / "toy.gguf"
-    good = _small(path)
+    good = small_model(path)
     accepted = refused = 0
     faults: list[str] = []
     slowest = 0.0
