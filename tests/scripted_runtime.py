@@ -10,7 +10,7 @@ import math
 import struct
 from collections.abc import Callable, Iterator, Sequence
 
-from aigc.errors import AigcError
+from aigc.errors import AigcError, UnsupportedParameter
 from aigc.runtime import naming
 from aigc.runtime.status import RuntimeStatus, WorkerStatus
 from aigc.settings import Settings
@@ -84,7 +84,9 @@ def answer(request: Request) -> Iterator[Step]:
         text = request.text if request.text is not None else "".join(m.content for m in request.messages or ())
         yield Tokens(ids=tuple(range(len(text))), pieces=tuple(text))
         return
-    yield Started(prompt_tokens=7)
+    if request.reasoning_effort not in (None, "none", "minimal", "medium"):  # as a model with a switch and no dial
+        raise UnsupportedParameter("there is no dial for 'reasoning_effort'", param="reasoning_effort")
+    yield Started(prompt_tokens=7, fingerprint=FINGERPRINT)
     calls = request.tools and request.tool_choice.mode == "required"
     for index in range(request.n):
         if calls:
@@ -95,6 +97,9 @@ def answer(request: Request) -> Iterator[Step]:
                 yield Delta(index=index, tool_calls=(ToolCallDelta(index=0, arguments=piece, kind=kind),))
             yield Finished(index=index, reason="tool_calls")
             continue
+        if request.reasoning_effort == "medium":
+            yield Delta(index=index, reasoning="France ... ")
+            yield Delta(index=index, reasoning="Paris?")
         if request.echo and isinstance(request.prompt, str):
             yield Delta(index=index, text=request.prompt)
         words = pieces(request)[: request.max_tokens or None]

@@ -33,6 +33,8 @@ Feature = Literal[
 
 JSON = dict[str, Any]
 
+ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+
 ToolKind = Literal["function", "custom"]
 """A function takes JSON arguments; a custom tool takes one text, its input."""
 
@@ -59,6 +61,8 @@ class Message(_Value, frozen=True, kw_only=True):
 
     role: Literal["system", "user", "assistant", "tool"]
     content: str = ""
+    reasoning: str | None = None
+    """What an assistant thought before it said this."""
     name: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
@@ -129,6 +133,10 @@ class TextRequest(_Value, frozen=True, kw_only=True, tag="text"):
     """``None``: no log-probabilities; 0: only the chosen token's; k: the k likeliest as well."""
     best_of: int | None = None
     """Answers to draw; the ``n`` with the highest mean log-probability per token are told. ``None``: ``n``."""
+    reasoning_effort: ReasoningEffort | None = None
+    """``None``: what the model's template does by itself."""
+    prediction: str | None = None
+    """What the client believes that the answer will be; the usage tells how much of it came true."""
     echo: bool = False
     """The prompt comes first, with its log-probabilities where those are asked for."""
     suffix: str | None = None
@@ -223,6 +231,8 @@ class Started(_Value, frozen=True, kw_only=True, tag="started"):
     """The prompt is tokenised and accepted."""
 
     prompt_tokens: int
+    fingerprint: str = ""
+    """As in `Usage`."""
 
 
 class Delta(_Value, frozen=True, kw_only=True, tag="delta"):
@@ -230,6 +240,8 @@ class Delta(_Value, frozen=True, kw_only=True, tag="delta"):
 
     index: int
     text: str = ""
+    reasoning: str = ""
+    """What the model thinks before it answers."""
     tool_calls: tuple[ToolCallDelta, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
 
@@ -249,6 +261,10 @@ class Usage(_Value, frozen=True, kw_only=True, tag="usage"):
     fingerprint: str
     """Engine, its version and the model file, e.g. ``openvino-2026.4.1-1f3c9a``."""
     cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    """Those of the completion tokens that were thoughts."""
+    accepted_prediction_tokens: int = 0
+    rejected_prediction_tokens: int = 0
 
 
 class Embeddings(_Value, frozen=True, kw_only=True, tag="embeddings"):

@@ -61,7 +61,7 @@ def test_a_stream_begins_with_the_role_and_ends_with_the_reason(client: openai.O
     assert chunks[0].choices[0].delta.role == "assistant"
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "Paris is the capital."
     assert [chunk.choices[0].finish_reason for chunk in chunks] == [None] * 6 + ["stop"]
-    assert chunks[-1].system_fingerprint == FINGERPRINT
+    assert {chunk.system_fingerprint for chunk in chunks} == {FINGERPRINT}
     assert len({chunk.id for chunk in chunks}) == 1
     assert all(chunk.usage is None for chunk in chunks)
 
@@ -215,6 +215,18 @@ def test_functions_of_the_older_api_are_called_in_their_form(client: openai.Open
     assert done.choices[0].finish_reason == "function_call"
     assert done.choices[0].message.function_call is not None
     assert done.choices[0].message.function_call.arguments == '{"city":"Paris"}'
+
+
+def test_thoughts_come_beside_the_answer_and_can_be_sent_back(client: openai.OpenAI, server: Live) -> None:
+    done = client.chat.completions.create(model="default", messages=HELLO, reasoning_effort="medium")
+    message = done.choices[0].message
+    assert message.content == "Paris is the capital."
+    assert message.reasoning_content == "France ... Paris?"  # type: ignore[attr-defined]
+    client.chat.completions.create(model="default", messages=[*HELLO, message, *HELLO])  # type: ignore[list-item]
+    assert last(server).messages[1].reasoning == "France ... Paris?"  # type: ignore[index]
+    chunks = client.chat.completions.create(model="default", messages=HELLO, reasoning_effort="medium", stream=True)
+    deltas = [chunk.choices[0].delta.to_dict() for chunk in chunks]
+    assert [delta["reasoning_content"] for delta in deltas if "reasoning_content" in delta] == ["France ... ", "Paris?"]
 
 
 def test_a_json_schema_reaches_the_runtime(client: openai.OpenAI, server: Live) -> None:

@@ -9,7 +9,7 @@ Knows: tokens in, tokens out. Does not know: HTTP, processes, files other than i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -84,10 +84,12 @@ class TextEngine(Protocol):
     eos_token: str
     adds_bos: bool
     """Whether the model was trained on texts that begin with ``bos_token``; chat templates write it themselves."""
+    control_names: Collection[str]
+    """Names of the tokens that mean something to the model beside their letters, like ``<|im_end|>``."""
     fingerprint: str
 
-    def encode(self, text: str) -> list[int]:
-        """Tokenise; names of special tokens in the text become those tokens. No BOS is added. Thread-safe."""
+    def encode(self, text: str, *, control: bool = True) -> list[int]:
+        """Tokenise; without ``control`` the names of control tokens are text. No BOS is added. Thread-safe."""
         ...
 
     def piece(self, token: int) -> bytes:

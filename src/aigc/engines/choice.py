@@ -1,7 +1,8 @@
 """One choice of an answer: from what the engine adds to a sequence to the events that a client sees.
 
-The way of a piece of text: tool parser (if tools may be called), stop strings, log-probabilities (if asked for). A
-plain answer passes through untouched: this code runs for every token of every stream.
+The way of a piece of text: thoughts (if the model has any), tool parser (if tools may be called), stop strings,
+log-probabilities (if asked for, and only of what is shown). A plain answer passes through untouched: this code runs for
+every token of every stream.
 
 Knows: pieces of text and events. Does not know: engines, requests' ids, threads.
 """
@@ -13,8 +14,11 @@ from dataclasses import dataclass, field
 
 from aigc.engines.base import SequenceDelta
 from aigc.engines.json_check import parse
+from aigc.engines.parts import Hidden, Thought, hidden
+from aigc.engines.prediction import PredictionReader
 from aigc.engines.stops import StopMatcher
-from aigc.engines.tools import Callee, Check, ToolParser
+from aigc.engines.thinking import ThinkingParser
+from aigc.engines.tools import Callee, Check, Part, ToolParser
 from aigc.errors import EngineError, UserError
 from aigc.types import Delta, Event, Finished, FinishReason, TokenLogprob, ToolCallDelta
 
@@ -31,7 +35,13 @@ class ChoiceRules:
     named: bool = False
     """One certain function was asked for: OpenAI then says ``stop`` where it else says ``tool_calls``."""
     json: Check | None = None
-    """What the client's schema says about the answer."""
+    """What the client's schema says about an answer that calls nothing."""
+    thinks: bool = False
+    """The answer may begin with thoughts."""
+    thinking: bool = False
+    """It begins in the middle of them."""
+    prediction: Sequence[bytes] = ()
+    """The tokens that the client expects."""
 
 
 @dataclass
@@ -44,9 +54,11 @@ class Choice:
     cached_tokens: int = 0
     echo: str = ""
     """The prompt, where it is told with its log-probabilities."""
+    reasoning_tokens: int = 0
     over: bool = False
     _stops: StopMatcher | None = field(init=False, default=None)
     _tools: ToolParser | None = field(init=False, default=None)
+    _thoughts: ThinkingParser | None = field(init=False, default=None)
     _written: list[str] = field(init=False, default_factory=list)
     _waiting: list[tuple[int, TokenLogprob]] = field(init=False, default_factory=list)
     _scores: list[float] = field(init=False, default_factory=list)
@@ -59,7 +71,10 @@ class Choice:
             self._stops = StopMatcher(rules.stop)
         if rules.tools is not None:
             self._tools = ToolParser(rules.tools, required=rules.required, parallel=rules.parallel)
-        self._plain = not (rules.stop or rules.tools is not None or rules.json)
+        if rules.thinks:
+            self._thoughts = ThinkingParser(begun=rules.thinking)
+        self.prediction = PredictionReader(rules.prediction) if rules.prediction else None
+        self._plain = not (rules.stop or rules.tools is not None or rules.json or rules.thinks or rules.prediction)
 
     def push(self, delta: SequenceDelta, events: list[Event]) -> bool:
         """Take what a step added; append what the client sees of it.
@@ -95,19 +110,40 @@ class Choice:
             self._scores.append(token.logprob or 0.0)
             self._waiting.append((self._drawn_bytes, token))
             self._drawn_bytes += len(token.bytes)
-        if self._tools is None:
-            self._text(delta.text, events)
+        if self._thoughts is None:
+            self._answered(delta.text, events)
             return
-        self._parts(self._tools.push(delta.text), events)
+        inside = self._thoughts.inside
+        self._thought(self._thoughts.push(delta.text), events)
+        if inside or self._thoughts.inside:
+            self.reasoning_tokens += delta.tokens
+
+    def _thought(self, parts: Sequence[str | Thought | Hidden], events: list[Event]) -> None:
+        for part in parts:
+            if isinstance(part, Thought):
+                events.append(Delta(index=self.index, reasoning=part.text))
+                part = hidden(part.text)
+            if isinstance(part, Hidden):
+                self._hide(part.size)
+            else:
+                self._answered(part, events)
+
+    def _answered(self, text: str, events: list[Event]) -> None:
+        if self._tools is None:
+            self._text(text, events)
+            return
+        self._parts(self._tools.push(text), events)
         if self._tools.over:
             self.over = True
 
-    def _parts(self, parts: Sequence[str | ToolCallDelta], events: list[Event]) -> None:
+    def _parts(self, parts: Sequence[Part], events: list[Event]) -> None:
         calls: list[ToolCallDelta] = []
         for part in parts:
             if isinstance(part, ToolCallDelta):
-                self._flush_stops(events)
                 calls.append(part)
+            elif isinstance(part, Hidden):
+                self._flush_stops(events)
+                self._hide(part.size)
             elif not self.over:
                 if calls:
                     events.append(Delta(index=self.index, tool_calls=tuple(calls)))
@@ -128,25 +164,42 @@ class Choice:
         if self._stops is not None:
             self._show(self._stops.flush(), events)
 
+    def _hide(self, size: int) -> None:
+        """Of what is not shown no log-probability is told."""
+        if self._waiting:
+            self._shown_bytes += size
+            self._take_waiting()
+
+    def _take_waiting(self) -> tuple[TokenLogprob, ...]:
+        """The tokens that begin before the end of what was shown or hidden so far."""
+        waiting = self._waiting
+        ready = next((n for n, (at, _) in enumerate(waiting) if at >= self._shown_bytes), len(waiting))
+        taken = tuple(token for _, token in waiting[:ready])
+        del waiting[:ready]
+        return taken
+
     def _show(self, text: str, events: list[Event]) -> None:
         if self.rules.json is not None and text:
             self._written.append(text)
+        if self.prediction is not None:
+            self.prediction.push(text)
         logprobs: tuple[TokenLogprob, ...] = ()
         if self._waiting:
             self._shown_bytes += len(text.encode("utf-8", "surrogatepass"))
             # A token is told with the first of its bytes: what a stop string cut away is never told.
-            ready = next((n for n, (at, _) in enumerate(self._waiting) if at >= self._shown_bytes), len(self._waiting))
-            logprobs = tuple(token for _, token in self._waiting[:ready])
-            del self._waiting[:ready]
+            logprobs = self._take_waiting()
         if text or logprobs:
             events.append(Delta(index=self.index, text=text, logprobs=logprobs))
 
     def _finish(self, finish: FinishReason, events: list[Event]) -> None:
+        if self._thoughts is not None:
+            self._thought(self._thoughts.finish(), events)
         if self._tools is not None:
             self._parts(self._tools.finish(), events)
         if not self.over:
             self._flush_stops(events)
-        if self._waiting and not self.over:
+        called = self._tools is not None and (self._tools.calls > 0 or self.rules.required)
+        if self._waiting and not self.over and not called:
             tokens = tuple(token for _, token in self._waiting)
             self._waiting.clear()
             events.append(Delta(index=self.index, logprobs=tokens))
@@ -163,7 +216,7 @@ class Choice:
         return "tool_calls" if called and reason == "stop" and not self.rules.named else reason
 
     def _check_json(self, *, cut: str | None = None, rest: str = "") -> None:
-        if self.rules.json is None:
+        if self.rules.json is None or (self._tools is not None and self._tools.calls):
             return
         text = "".join(self._written) + rest
         try:

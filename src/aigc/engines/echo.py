@@ -101,6 +101,7 @@ class EchoEngine:
     chat_template: str | None = CHAT_TEMPLATE
     bos_token = _START
     eos_token = _END
+    control_names = tuple(_SPECIAL)
     adds_bos = False
     fingerprint = "echo-1"
 
@@ -115,12 +116,12 @@ class EchoEngine:
         self._last_step = time.monotonic()
         self._thread: threading.Thread | None = None
 
-    def encode(self, text: str) -> list[int]:
-        """One token a character; the names of the two special tokens are one token each."""
+    def encode(self, text: str, *, control: bool = True) -> list[int]:
+        """One token a character; the names of the two control tokens are one token each."""
         found: list[int] = []
         at = 0
         while at < len(text):
-            if text[at] == "<" and (name := next((n for n in _SPECIAL if text.startswith(n, at)), None)):
+            if control and text[at] == "<" and (name := next((n for n in _SPECIAL if text.startswith(n, at)), None)):
                 found.append(_SPECIAL[name])
                 at += len(name)
                 continue

@@ -75,6 +75,7 @@ class LlamaCppEngine:
         self.chat_template = speech.chat_template
         self.bos_token, self.eos_token = speech.bos_token, speech.eos_token
         self.adds_bos = speech.adds_bos
+        self.control_names = vocabulary.control_names(header)
         self._max_sequences = options.max_sequences
         self._key = secrets.token_urlsafe(32)
         module = _library()
@@ -90,10 +91,10 @@ class LlamaCppEngine:
 
     # ---------------------------------------------------------------- the port
 
-    def encode(self, text: str) -> list[int]:
-        """Tokenise; names of special tokens in the text become those tokens."""
+    def encode(self, text: str, *, control: bool = True) -> list[int]:
+        """Tokenise; see `aigc.engines.base.TextEngine.encode`."""
         check_text(text)
-        body = json.dumps({"content": text, "parse_special": True, "add_special": False})
+        body = json.dumps({"content": text, "parse_special": control, "add_special": False})
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"}
         # A connection for each call: llama.cpp drops idle ones. http.client knows nothing of proxies.
         connection = http.client.HTTPConnection(self._address, timeout=_TOKENIZE_SECONDS)

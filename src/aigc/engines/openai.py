@@ -70,6 +70,7 @@ def text_body(model: str, request: TextRequest) -> tuple[str, JSON]:
         "logit_bias": {str(token): bias for token, bias in sampling.logit_bias.items()} | sampling.text_bias or None,
         "stop": list(request.stop) or None,
         "ignore_eos": request.ignore_eos or None,
+        "reasoning_effort": request.reasoning_effort,
     }
     body |= {name: value for name, value in optional.items() if value is not None}
     if request.messages is None:
@@ -101,6 +102,8 @@ def _chat_fields(request: TextRequest, messages: tuple[Message, ...]) -> JSON:
     fields: JSON = {"messages": [_message(message) for message in messages]}
     if request.max_tokens is not None:
         fields["max_tokens"] = request.max_tokens  # older servers don't know max_completion_tokens
+    if request.prediction is not None:
+        fields["prediction"] = {"type": "content", "content": request.prediction}
     if request.top_logprobs is not None:
         fields |= {"logprobs": True, "top_logprobs": request.top_logprobs}
     if request.schema is not None:
@@ -138,6 +141,8 @@ def _message(message: Message) -> JSON:
     fields: JSON = {"role": message.role, "content": message.content}
     if message.name is not None:
         fields["name"] = message.name
+    if message.reasoning is not None:
+        fields["reasoning_content"] = message.reasoning
     if message.tool_call_id is not None:
         fields["tool_call_id"] = message.tool_call_id
     if message.tool_calls:
@@ -180,13 +185,17 @@ class StreamParser:
         self._usage = chunk.get("usage") or self._usage
         if not self._started:
             self._started = True
-            yield Started(prompt_tokens=int(self._usage.get("prompt_tokens", 0)))
+            prompt_tokens = int(self._usage.get("prompt_tokens", 0))
+            yield Started(prompt_tokens=prompt_tokens, fingerprint=self._fingerprint)
         for choice in chunk.get("choices") or ():
             index = int(choice.get("index", 0))
             delta = choice.get("delta") or {}
             text = delta.get("content") or choice.get("text") or ""
             calls = tuple(_call(call) for call in delta.get("tool_calls") or ())
             logprobs = _logprobs(choice.get("logprobs"))
+            reasoning = delta.get("reasoning_content") or ""
+            if reasoning:
+                yield Delta(index=index, reasoning=reasoning)
             if text or calls or logprobs:
                 yield Delta(index=index, text=text, tool_calls=calls, logprobs=logprobs)
             if (reason := choice.get("finish_reason")) is not None:
@@ -194,10 +203,14 @@ class StreamParser:
 
     def _final(self) -> Usage:
         cached = (self._usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
+        details = self._usage.get("completion_tokens_details") or {}
         return Usage(
             prompt_tokens=int(self._usage.get("prompt_tokens", 0)),
             completion_tokens=int(self._usage.get("completion_tokens", 0)),
             cached_tokens=int(cached),
+            reasoning_tokens=int(details.get("reasoning_tokens") or 0),
+            accepted_prediction_tokens=int(details.get("accepted_prediction_tokens") or 0),
+            rejected_prediction_tokens=int(details.get("rejected_prediction_tokens") or 0),
             fingerprint=self._fingerprint,
         )
 

@@ -20,6 +20,7 @@ from typing import Any
 from aigc.engines import mapped, openvino_folder, openvino_grammar
 from aigc.engines.base import Emit, LoadOptions, SequenceDelta, SequenceRequest
 from aigc.engines.constraint import ToolConstraint
+from aigc.engines.guard import Guard
 from aigc.engines.openvino_sequence import Sequence, generation_config
 from aigc.engines.sequence_check import check_text, refuse, refuse_token
 from aigc.errors import AigcError, Busy, EngineError, EngineMissing, InsufficientMemory
@@ -80,11 +81,13 @@ class OpenVinoEngine:
 
     # ---------------------------------------------------------------- the port
 
-    def encode(self, text: str) -> list[int]:
-        """Tokenise; names of special tokens in the text become those tokens."""
+    def encode(self, text: str, *, control: bool = True) -> list[int]:
+        """Tokenise; see `aigc.engines.base.TextEngine.encode`."""
         check_text(text)
         if not text:
             return []
+        if not control:  # the tokenizer itself knows no such wish
+            return [token for part in self._guard.apart(text) for token in self.encode(part)]
         found: list[int] = self._tokenizer.encode(text, add_special_tokens=False).input_ids.data.reshape(-1).tolist()
         return found
 
@@ -190,6 +193,8 @@ class OpenVinoEngine:
         for piece, token in self._tokenizer.get_vocab().items():
             if token < size:
                 pieces[token] = piece
+        self.control_names = [pieces[token].decode(errors="replace") for token in self._speech.control_ids]
+        self._guard = Guard(self.control_names)
         for token in self._speech.control_ids:
             pieces[token] = b""
         return pieces

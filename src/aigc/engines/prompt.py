@@ -6,8 +6,11 @@ Knows: requests, the model's defaults, the engine's limits. Does not know: threa
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import msgspec
+
+from aigc.engines import thinking as thoughts
 from aigc.engines.base import Draw, TextEngine
 from aigc.engines.choice import ChoiceRules
 from aigc.engines.constraint import Constraint, JsonConstraint, ToolConstraint
@@ -17,7 +20,8 @@ from aigc.engines.hermes import BEGIN, END
 from aigc.engines.infill import filling
 from aigc.engines.json_check import validator
 from aigc.engines.json_schema import compile_schema
-from aigc.engines.template import ChatTemplate
+from aigc.engines.reasoning import check_thinking, template_words
+from aigc.engines.template import ChatTemplate, continues
 from aigc.engines.tools import Callee
 from aigc.errors import ContextOverflow, InvalidSchema, UnsupportedParameter, UserError
 from aigc.types import Sampling, TextRequest, Tool
@@ -84,23 +88,23 @@ def prepare(request: TextRequest, engine: TextEngine, template: ChatTemplate, de
     """
     _check(request, engine)
     uses_tools = bool(request.tools) and request.tool_choice.mode != "none"
+    bound = request.schema is not None or (uses_tools and request.tool_choice.mode == "required")
+    words = template_words(request.reasoning_effort, template, bound=bound)
     text, stop_ids = "", tuple[int, ...]()
     if request.messages is not None:
-        tokens = engine.encode(template.render(request.messages, request.tools if uses_tools else ()))
+        rendered = template.render(request.messages, request.tools if uses_tools else (), words)
+        tokens = template.guard.encode(rendered, engine)
     else:
         tokens, text, stop_ids = _continued(request, engine)
     # Nothing comes from nothing: an empty prompt continues from the token that begins a text.
     tokens = tokens or engine.encode(engine.bos_token or engine.eos_token)
-    constraint: Constraint | None = None
-    rules = ChoiceRules(stop=request.stop)
-    if uses_tools:
-        constraint, rules = _tool_rules(request)
-    elif request.schema is not None:
-        try:
-            constraint = JsonConstraint(compile_schema(request.schema, _FORMAT))
-            rules = ChoiceRules(stop=request.stop, json=validator(request.schema))
-        except InvalidSchema as error:
-            raise InvalidSchema(error.message, param="response_format", hint=error.hint) from error
+    constraint, rules = _constraint(request, uses_tools=uses_tools)
+    if request.messages is not None and template.thinks:
+        thinking = rendered.rstrip().endswith(thoughts.BEGIN)
+        check_thinking(request.reasoning_effort, template, thinking=thinking, bound=bound)
+        rules = replace(rules, thinks=not bound and not continues(request.messages), thinking=thinking)
+    if request.prediction:
+        rules = replace(rules, prediction=_predicted(request.prediction, engine))
     return Prepared(
         tokens=tokens,
         max_tokens=_room(len(tokens), request.max_tokens, engine.context_tokens),
@@ -136,6 +140,19 @@ def _continued(request: TextRequest, engine: TextEngine) -> tuple[list[int], str
     return start + filled.tokens, text, filled.stop_ids
 
 
+def _constraint(request: TextRequest, *, uses_tools: bool) -> tuple[Constraint | None, ChoiceRules]:
+    compiled, check = None, None
+    if request.schema is not None:
+        try:
+            compiled, check = compile_schema(request.schema, _FORMAT), validator(request.schema)
+        except InvalidSchema as error:
+            raise InvalidSchema(error.message, param="response_format", hint=error.hint) from error
+    if uses_tools:
+        constraint, rules = _tool_rules(request)
+        return msgspec.structs.replace(constraint, otherwise=compiled), replace(rules, json=check)
+    return compiled if compiled is None else JsonConstraint(compiled), ChoiceRules(stop=request.stop, json=check)
+
+
 def _check(request: TextRequest, engine: TextEngine) -> None:
     for feature in sorted(request.needs() - engine.features):
         raise UnsupportedParameter(
@@ -163,14 +180,13 @@ def _check(request: TextRequest, engine: TextEngine) -> None:
         )
     if uses_tools and request.messages is None:
         raise UnsupportedParameter("'tools' are for chats, not for completions", param="tools")
-    if uses_tools and request.schema is not None:
-        raise UnsupportedParameter(
-            "'response_format' together with 'tools' is not supported",
-            param="response_format",
-            hint="leave one of them out, or set tool_choice to none",
+    bound = request.schema is not None or (uses_tools and request.tool_choice.mode == "required")
+    if bound and continues(request.messages or ()):
+        raise UserError(
+            "the last message is the assistant's, which is continued; a JSON answer or a forced call can't begin there",
+            param="messages",
+            hint="end the conversation with a message of role user, or leave out what binds the answer",
         )
-    if uses_tools and request.top_logprobs is not None:
-        raise UnsupportedParameter("'logprobs' together with 'tools' is not supported", param="logprobs")
     if not request.tools and request.tool_choice.mode == "required":
         raise UserError("'tool_choice' asks for a call, but there are no 'tools'", param="tool_choice")
 
@@ -200,6 +216,16 @@ def _bias(asked: Sampling, engine: TextEngine) -> dict[int, float]:
             raise UserError(f"'logit_bias' names token {tokens[0]} ({text!r}) twice", param="logit_bias")
         found[tokens[0]] = number
     return found
+
+
+def _predicted(text: str, engine: TextEngine) -> list[bytes]:
+    tokens = engine.encode(text, control=False)
+    if len(tokens) > engine.context_tokens:
+        raise UserError(
+            f"the prediction has {len(tokens)} tokens, no answer has more than the context, {engine.context_tokens}",
+            param="prediction",
+        )
+    return [engine.piece(token) for token in tokens]
 
 
 def _room(prompt: int, asked: int | None, context: int) -> int:

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jinja2 import TemplateError, TemplateSyntaxError
 from jinja2.exceptions import SecurityError
 
 from aigc.engines.custom import as_arguments, shown_schema
+from aigc.engines.guard import Guard
 from aigc.engines.hermes import call_text, instructions
 from aigc.engines.sandbox import MAX_OUTPUT, Meter, Refused, Sandbox
 from aigc.errors import InvalidModelFile, UserError
@@ -45,13 +46,22 @@ class ChatTemplate:
         source: Jinja source; None for a model without a template.
         bos_token: text of the token that begins a sequence; templates write it themselves.
         eos_token: text of the token that ends a turn.
+        guard: of the model's control tokens; none where there are none to guard.
 
     Raises:
         InvalidModelFile: the source is too long or is not a template.
     """
 
-    def __init__(self, source: str | None, bos_token: str, eos_token: str) -> None:
+    def __init__(self, source: str | None, bos_token: str, eos_token: str, guard: Guard | None = None) -> None:
         text = PLAIN if source is None else source
+        self.guard = Guard(()) if guard is None else guard
+        """Encodes what `render` wrote."""
+        self.switch = "enable_thinking" in text
+        """Whether the model can be told to think or not."""
+        self.dial = "reasoning_effort" in text
+        """Whether the model can be told how long to think."""
+        self.thinks = "think>" in text
+        """Whether answers may begin with thoughts."""
         if len(text) > MAX_SOURCE:
             raise InvalidModelFile(f"the chat template has {len(text)} characters, accepted are {MAX_SOURCE}")
         self._knows_tools = "tools" in text
@@ -64,19 +74,30 @@ class ChatTemplate:
         except (TemplateSyntaxError, RecursionError, SyntaxError, ValueError) as error:
             raise InvalidModelFile(f"the model's chat template can't be read: {str(error)[:200]}") from error
 
-    def render(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> str:
+    def render(
+        self, messages: Sequence[Message], tools: Sequence[Tool] = (), words: Mapping[str, object] | None = None
+    ) -> str:
         """The prompt that the model answers; a last message of role assistant is continued instead.
+
+        Names of control tokens in it are hidden: ``guard.encode`` makes its tokens.
+
+        Args:
+            messages: the conversation.
+            tools: those that the model is told of.
+            words: further variables of the template, like ``enable_thinking``.
 
         Raises:
             UserError: the template objects to the conversation, or can't render it within its limits.
         """
         turns, tool_list = self._prepared(messages, tools)
-        if not messages or messages[-1].role != "assistant" or messages[-1].tool_calls:
-            return self._run(turns, tool_list, generate=True)
+        turns, tool_list = self.guard.hide(turns), self.guard.hide(tool_list)
+        variables = {"messages": turns, "tools": tool_list, "documents": None, **(words or {}), **self._constants}
+        if not continues(messages):
+            return self._run(variables, generate=True)
         # Whatever comes after the content (end of turn, new line) is cut at a mark that no conversation contains.
         mark = f"\ue000{secrets.token_hex(8)}\ue001"
         turns[-1] = {**turns[-1], "content": turns[-1]["content"] + mark}
-        text = self._run(turns, tool_list, generate=False)
+        text = self._run(variables, generate=False)
         if text.count(mark) != 1:
             raise UserError(
                 "this model's chat template can't continue an answer that has begun",
@@ -113,6 +134,8 @@ class ChatTemplate:
         turn: JSON = {"role": message.role, "content": message.content}
         if message.name is not None:
             turn["name"] = message.name
+        if message.reasoning is not None:
+            turn["reasoning_content"] = message.reasoning
         if message.role == "tool" and not self._knows_results:
             turn = {"role": "user", "content": f"<tool_response>\n{message.content}\n</tool_response>"}
             if before and before[-1].get("results"):  # results that follow each other are one turn
@@ -136,18 +159,12 @@ class ChatTemplate:
             ]
         return turn
 
-    def _run(self, turns: list[JSON], tools: list[JSON] | None, *, generate: bool) -> str:
+    def _run(self, variables: JSON, *, generate: bool) -> str:
         meter = self._sandbox.meter = Meter()
         parts: list[str] = []
         size = 0
         try:
-            for part in self._template.generate(
-                messages=turns,
-                tools=tools,
-                documents=None,
-                add_generation_prompt=generate,
-                **self._constants,
-            ):
+            for part in self._template.generate(variables, add_generation_prompt=generate):
                 meter.spend()
                 parts.append(part)
                 size += len(part)
@@ -162,6 +179,11 @@ class ChatTemplate:
                 f"the model's chat template can't render these messages: {str(error)[:200]}", param="messages"
             ) from error
         return "".join(parts)
+
+
+def continues(messages: Sequence[Message]) -> bool:
+    """Whether the conversation ends within an answer, which is then continued."""
+    return bool(messages) and messages[-1].role == "assistant" and not messages[-1].tool_calls
 
 
 def _arguments(call: ToolCall) -> Any:

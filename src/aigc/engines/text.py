@@ -24,6 +24,7 @@ import msgspec
 from aigc.engines.base import Send, SequenceDelta, SequenceRequest, TextEngine
 from aigc.engines.choice import Choice
 from aigc.engines.failures import failure
+from aigc.engines.guard import Guard
 from aigc.engines.prompt import Prepared, prepare
 from aigc.engines.ranking import Ranking
 from aigc.engines.template import ChatTemplate
@@ -72,7 +73,9 @@ class TextService:
         self._engine = engine
         self._spec = spec
         self._send = send
-        self._template = ChatTemplate(engine.chat_template, engine.bos_token, engine.eos_token)
+        self._template = ChatTemplate(
+            engine.chat_template, engine.bos_token, engine.eos_token, Guard(engine.control_names)
+        )
         self._lock = threading.Lock()
         self._answers: dict[int, _Answer] = {}
         self._sequences: dict[int, _Answer] = {}
@@ -127,12 +130,14 @@ class TextService:
             self._preparing_since = None
 
     def _tokenize(self, request: TokenizeRequest) -> Tokens:
-        text = request.text or "" if request.messages is None else self._template.render(request.messages)
-        ids = self._engine.encode(text)
+        if request.messages is None:
+            ids = self._engine.encode(request.text or "")
+        else:
+            ids = self._template.guard.encode(self._template.render(request.messages), self._engine)
         return Tokens(ids=tuple(ids), pieces=tuple(self._engine.piece(i).decode("utf-8", "replace") for i in ids))
 
     def _launch(self, answer: _Answer, request: TextRequest, ready: Prepared) -> None:
-        events: list[Event] = [Started(prompt_tokens=len(ready.tokens))]
+        events: list[Event] = [Started(prompt_tokens=len(ready.tokens), fingerprint=self._fingerprint)]
         scores_prompt = request.echo and request.top_logprobs is not None
         if ready.echo and not scores_prompt:
             events += [Delta(index=i, text=ready.echo) for i in range(request.n)]
@@ -212,10 +217,15 @@ class TextService:
             choices = list(answer.choices.values())
             if answer.ranking is not None:
                 events += answer.ranking.told(choices)
+            readers = [choice.prediction for choice in choices if choice.prediction is not None]
+            accepted = sum(reader.accepted() for reader in readers)
             events.append(
                 Usage(
                     prompt_tokens=answer.prompt_tokens,
                     completion_tokens=sum(choice.completion_tokens for choice in choices),
+                    accepted_prediction_tokens=accepted,
+                    rejected_prediction_tokens=sum(reader.tokens for reader in readers) - accepted,
+                    reasoning_tokens=sum(choice.reasoning_tokens for choice in choices),
                     cached_tokens=min(choice.cached_tokens for choice in choices),
                     fingerprint=self._fingerprint,
                 )

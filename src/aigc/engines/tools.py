@@ -21,6 +21,7 @@ from typing import Any
 from aigc.engines.custom import InputReader, sendable
 from aigc.engines.hermes import BEGIN, END
 from aigc.engines.json_check import parse
+from aigc.engines.parts import Hidden, hidden
 from aigc.errors import EngineError
 from aigc.types import ToolCallDelta, ToolKind
 
@@ -36,6 +37,9 @@ class Callee:
     """Of the arguments; a custom tool's are ``{"input": text}``."""
     kind: ToolKind = "function"
 
+
+Part = str | ToolCallDelta | Hidden
+"""What an answer is split into, in order: every byte of it is shown, a call's, or hidden."""
 
 _OPEN = BEGIN.strip()
 _CLOSE = END.strip()
@@ -78,7 +82,7 @@ class ObjectScanner:
 
 
 class ToolParser:
-    """Splits one answer into text and calls.
+    """Splits one answer into text and calls; where calls are required, nothing is shown and nothing said to be hidden.
 
     Args:
         tools: those that may be called, by name.
@@ -103,7 +107,7 @@ class ToolParser:
         self.over = False
         """Whether nothing more is wanted: one call was made and no second is allowed."""
 
-    def push(self, piece: str) -> list[str | ToolCallDelta]:
+    def push(self, piece: str) -> list[Part]:
         """Take more of the answer; give back what is settled, in order.
 
         Raises: EngineError: a required call isn't one, although the grammar promised it.
@@ -111,20 +115,20 @@ class ToolParser:
         if self.over:
             return []
         self._buffer += piece
-        found: list[str | ToolCallDelta] = []
+        found: list[Part] = []
         step = self._required_step if self._required else self._free_step
         while not self.over and step(found):
             pass
         return found
 
-    def finish(self) -> list[str | ToolCallDelta]:
+    def finish(self) -> list[Part]:
         """The answer is over: what is left is text, or nothing more can come of it."""
         if self.over or self._required:
             return []
-        found: list[str | ToolCallDelta] = []
+        found: list[Part] = []
         # A model may end its turn instead of writing the closing tag.
-        if self._buffer.startswith(_OPEN) and (calls := self._proven(self._buffer[len(_OPEN) :])):
-            self._accept(calls, found)
+        if self._buffer.startswith(_OPEN) and (call := self._proven(self._buffer[len(_OPEN) :])):
+            self._accept(call, self._layout + self._buffer, found)
             return found
         rest = self._buffer
         self._buffer = ""
@@ -134,7 +138,7 @@ class ToolParser:
 
     # ------------------------------------------------------------ free: text, and whole calls
 
-    def _free_step(self, found: list[str | ToolCallDelta]) -> bool:
+    def _free_step(self, found: list[Part]) -> bool:
         buffer = self._buffer
         if not buffer:
             return False
@@ -153,14 +157,14 @@ class ToolParser:
             found.append(settled)
         return self._buffer.startswith(_OPEN)
 
-    def _whole_call(self, found: list[str | ToolCallDelta]) -> bool:
+    def _whole_call(self, found: list[Part]) -> bool:
         end = self._buffer.find(_CLOSE, max(len(_OPEN), self._tried))
         while end >= 0:
             body = self._buffer[len(_OPEN) : end]
-            if calls := self._proven(body):
-                self._buffer = self._buffer[end + len(_CLOSE) :]
+            if call := self._proven(body):
+                whole, self._buffer = self._buffer[: end + len(_CLOSE)], self._buffer[end + len(_CLOSE) :]
+                self._accept(call, self._layout + whole, found)
                 self._layout, self._tried = "", 0
-                self._accept(calls, found)
                 return True
             # The closing tag may stand inside a string of the arguments: a later one may be the real one.
             if _complete(body):
@@ -194,8 +198,9 @@ class ToolParser:
             return name, body[match.end() : match.end() + scanner.end(body[match.end() :])]
         return name, json.dumps(arguments)  # half a surrogate pair, say, could not be sent otherwise
 
-    def _accept(self, call: tuple[str, str], found: list[str | ToolCallDelta]) -> None:
+    def _accept(self, call: tuple[str, str], words: str, found: list[Part]) -> None:
         name, arguments = call
+        found.append(hidden(words))
         found.append(self._piece(arguments, id=new_id(), name=name, kind=self._callees[name].kind))
         self._count()
 
@@ -208,7 +213,7 @@ class ToolParser:
 
     # ------------------------------------------------------------ required: pieces of calls
 
-    def _required_step(self, found: list[str | ToolCallDelta]) -> bool:
+    def _required_step(self, found: list[Part]) -> bool:
         if self._scanner is not None:
             return self._more_arguments(found)
         text = self._buffer.lstrip()
@@ -240,7 +245,7 @@ class ToolParser:
             raise EngineError(f"a required tool call has {text[:80]!r} where {tag!r} belongs")
         return False
 
-    def _more_arguments(self, found: list[str | ToolCallDelta]) -> bool:
+    def _more_arguments(self, found: list[Part]) -> bool:
         if not self._buffer:
             return False
         assert self._scanner is not None

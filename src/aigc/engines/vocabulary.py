@@ -64,6 +64,12 @@ def special_names(header: Header) -> frozenset[str]:
     return frozenset(name.decode(errors="replace") for name, kind in zip(names, kinds, strict=True) if kind in marks)
 
 
+def control_names(header: Header) -> list[str]:
+    """The names of the tokens without text. Raises: InvalidModelFile."""
+    names, kinds = _tokens(header)
+    return [names[i].decode(errors="replace") for i, kind in enumerate(kinds) if kind in (_UNKNOWN, _CONTROL)]
+
+
 def _adds_bos(header: Header) -> bool:
     """As llama.cpp decides it: the file's own word, else what the family does. Source: llama.cpp, llama-vocab.cpp."""
     said = header.metadata.get("tokenizer.ggml.add_bos_token")

@@ -33,6 +33,7 @@ class Choice(msgspec.Struct):
     """One complete answer."""
 
     text: str = ""
+    reasoning: str = ""
     tool_calls: list[ToolCallDelta] = []
     """Put together: one entry a call, with its whole arguments."""
     logprobs: list[TokenLogprob] = []
@@ -230,6 +231,8 @@ class _Collected:
                 choice.text = "".join(self._texts[number])
                 return
             self._texts[number].append(event.text)
+            if event.reasoning:
+                choice.reasoning += event.reasoning
             choice.logprobs.extend(event.logprobs)
             for call in event.tool_calls:
                 _merge(choice.tool_calls, call)
@@ -258,6 +261,9 @@ def total(usages: Sequence[Usage]) -> Usage:
         prompt_tokens=sum(usage.prompt_tokens for usage in usages),
         completion_tokens=sum(usage.completion_tokens for usage in usages),
         cached_tokens=sum(usage.cached_tokens for usage in usages),
+        reasoning_tokens=sum(usage.reasoning_tokens for usage in usages),
+        accepted_prediction_tokens=sum(usage.accepted_prediction_tokens for usage in usages),
+        rejected_prediction_tokens=sum(usage.rejected_prediction_tokens for usage in usages),
         fingerprint=usages[0].fingerprint,
     )
 
@@ -270,9 +276,9 @@ def usage_json(usage: Usage) -> dict[str, object]:
         "total_tokens": usage.prompt_tokens + usage.completion_tokens,
         "prompt_tokens_details": {"cached_tokens": usage.cached_tokens, "audio_tokens": 0},
         "completion_tokens_details": {
-            "reasoning_tokens": 0,
+            "reasoning_tokens": usage.reasoning_tokens,
             "audio_tokens": 0,
-            "accepted_prediction_tokens": 0,
-            "rejected_prediction_tokens": 0,
+            "accepted_prediction_tokens": usage.accepted_prediction_tokens,
+            "rejected_prediction_tokens": usage.rejected_prediction_tokens,
         },
     }

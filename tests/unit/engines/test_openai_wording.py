@@ -96,7 +96,7 @@ def test_a_stream_becomes_events() -> None:
     events = [event for line in lines for event in parser.feed("data: " + json.dumps(line))]
     events += list(parser.feed("data: [DONE]"))
     assert events == [
-        Started(prompt_tokens=0),
+        Started(prompt_tokens=0, fingerprint="openai-x"),
         Delta(index=0, text="Hé"),
         Delta(index=0, tool_calls=(ToolCallDelta(index=0, id="c", name="f", arguments="{"),)),
         Finished(index=0, reason="tool_calls"),

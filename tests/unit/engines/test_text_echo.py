@@ -122,7 +122,7 @@ def test_a_required_call_is_one_of_the_first_allowed_tool(run):
     )
     calls = [call for e in events if isinstance(e, Delta) for call in e.tool_calls]
     assert (calls[0].name, "".join(c.arguments for c in calls)) == ("b", '{"n":0}')
-    assert events[-2] == Finished(index=0, reason="stop")
+    assert events[-2] == Finished(index=0, reason="tool_calls")
 
 
 def test_a_free_call_is_made_when_it_is_dictated(run):

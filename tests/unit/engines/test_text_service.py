@@ -18,6 +18,7 @@ from aigc.types import (
     EmbedRequest,
     Failure,
     Finished,
+    Message,
     Sampling,
     Started,
     TextRequest,
@@ -60,12 +61,15 @@ WEATHER = Tool(
 CALL = '<tool_call>\n{"name": "get_weather", "arguments": {"city": "Paris"}}\n</tool_call>'
 
 
+BEGUN = (*user("Count."), Message(role="assistant", content="One,"))
+
+
 def test_an_answer_is_started_deltas_finished_usage(service, engine, sink):
     service.submit(1, completion())
     engine.wait()
     engine.play("Hel", "lo")
     assert sink.wait() == [
-        Started(prompt_tokens=2),
+        Started(prompt_tokens=2, fingerprint="scripted-1"),
         Delta(index=0, text="Hel"),
         Delta(index=0, text="lo"),
         Finished(index=0, reason="stop"),
@@ -179,12 +183,12 @@ def test_zero_tokens_are_answered_without_the_engine(service, engine, sink):
         (TextRequest(messages=user("a"), suffix="b"), "UnsupportedParameter", "suffix"),
         (completion(echo=True, top_logprobs=0, suffix="b"), "UnsupportedParameter", "suffix"),
         (TextRequest(messages=user("a"), echo=True), "UnsupportedParameter", "echo"),
+        (TextRequest(messages=BEGUN, schema={"type": "object"}), "UserError", "messages"),
         (
-            TextRequest(messages=user("a"), tools=(WEATHER,), schema={"type": "object"}),
-            "UnsupportedParameter",
-            "response_format",
+            TextRequest(messages=BEGUN, tools=(WEATHER,), tool_choice=ToolChoice(mode="required")),
+            "UserError",
+            "messages",
         ),
-        (TextRequest(messages=user("a"), tools=(WEATHER,), top_logprobs=1), "UnsupportedParameter", "logprobs"),
         (completion(tools=(WEATHER,)), "UnsupportedParameter", "tools"),
         (
             TextRequest(messages=user("a"), tools=(WEATHER,), tool_choice=ToolChoice(names=("x",))),
@@ -429,10 +433,64 @@ def test_without_parallel_calls_the_sequence_ends_after_the_first(service, engin
 
 
 def test_a_named_function_finishes_with_stop_as_openai_does(service, engine, sink):
-    service.submit(1, chat(tool_choice=ToolChoice(mode="required", names=("get_weather",))))
-    engine.wait()
+    choice = ToolChoice(mode="required", names=("get_weather",))
+    service.submit(1, chat(tool_choice=msgspec.structs.replace(choice, named=True)))
+    service.submit(2, chat(tool_choice=choice))  # the one allowed tool is not a named one
+    engine.wait(2)
     engine.play(CALL)
+    engine.play(CALL, at=1)
     assert sink.wait()[-2] == Finished(index=0, reason="stop")
+    assert sink.wait(2)[-2] == Finished(index=0, reason="tool_calls")
+
+
+def test_log_probabilities_are_told_of_the_text_around_calls_only(service, engine, sink):
+    service.submit(1, chat(top_logprobs=0))
+    request = engine.wait()[0]
+    middle = len(CALL) // 2
+    for piece in ("Let", " me", " see.", "\n", CALL[:middle], CALL[middle:] + "\n", "Or", " not."):
+        engine.emit([SequenceDelta(id=request.id, text=piece, tokens=1, logprobs=(logprob(piece),))])
+    engine.emit([SequenceDelta(id=request.id, tokens=1, finish="stop")])
+    deltas = [event for event in sink.wait() if isinstance(event, Delta)]
+    assert text_of(deltas) == "Let me see.\nOr not."
+    assert [token.token for delta in deltas for token in delta.logprobs] == ["Let", " me", " see.", "Or", " not."]
+    assert len(calls_of(deltas)) == 1
+
+
+def test_log_probabilities_of_a_broken_call_are_told(service, engine, sink):
+    service.submit(1, chat(top_logprobs=0))
+    request = engine.wait()[0]
+    pieces = ["<tool_", "call>", "{}", "</tool_call>", " ok "]
+    for piece in pieces:
+        engine.emit([SequenceDelta(id=request.id, text=piece, tokens=1, logprobs=(logprob(piece),))])
+    engine.emit([SequenceDelta(id=request.id, tokens=1, finish="stop")])
+    deltas = [event for event in sink.wait() if isinstance(event, Delta)]
+    assert text_of(deltas) == "".join(pieces)
+    assert [token.token for delta in deltas for token in delta.logprobs] == pieces
+
+
+def test_a_required_call_has_no_log_probabilities(service, engine, sink):
+    service.submit(1, chat(top_logprobs=0, tool_choice=ToolChoice(mode="required")))
+    request = engine.wait()[0]
+    engine.emit([SequenceDelta(id=request.id, text=CALL, tokens=1, logprobs=(logprob(CALL),))])
+    engine.emit([SequenceDelta(id=request.id, tokens=1, finish="stop")])
+    assert [event.logprobs for event in sink.wait() if isinstance(event, Delta)] == [()]
+
+
+ANSWER = {"type": "object", "properties": {"a": {"enum": [1, 2]}}, "required": ["a"]}
+
+
+def test_beside_tools_a_schema_binds_the_answer_that_calls_nothing(service, engine, sink):
+    for number in (1, 2, 3):
+        service.submit(number, chat(schema=ANSWER))
+    constraint = engine.wait(3)[0].constraint
+    assert isinstance(constraint, ToolConstraint)
+    assert constraint.otherwise == compile_schema(ANSWER)
+    engine.play(CALL)
+    engine.play('{"a"', ": 1}", at=1)
+    engine.play('{"a": 3}', at=2)
+    assert sink.wait()[-2] == Finished(index=0, reason="tool_calls")
+    assert text_of(sink.wait(2)) == '{"a": 1}'
+    assert isinstance(sink.wait(3)[-1], Failure)
 
 
 def test_a_required_call_that_never_comes_is_a_failure(service, engine, sink):
@@ -519,7 +577,7 @@ def test_an_error_of_one_choice_fails_the_request_once_and_stops_the_others(serv
 
 
 def test_an_unexpected_error_is_told_without_its_words(service, engine, sink, caplog):
-    def broken(text):
+    def broken(text, *, control=True):
         raise RuntimeError("secret path /root")
 
     engine.encode = broken

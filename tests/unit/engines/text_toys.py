@@ -63,6 +63,7 @@ class ScriptedEngine:
     bos_token = "^"
     eos_token = "$"
     adds_bos = False
+    control_names: tuple[str, ...] = ()
     fingerprint = "scripted-1"
 
     def __init__(self, context_tokens: int = 100) -> None:
@@ -72,7 +73,7 @@ class ScriptedEngine:
         self.closed = False
         self._changed = threading.Condition()
 
-    def encode(self, text: str) -> list[int]:
+    def encode(self, text: str, *, control: bool = True) -> list[int]:
         return [ord(letter) for letter in text]
 
     def piece(self, token: int) -> bytes:

@@ -81,7 +81,7 @@ def test_models_are_listed_and_an_answer_streams_with_the_key_sent_there() -> No
     events, names, seen = asyncio.run(scene())
     assert names == ["big"]
     assert events == [
-        Started(prompt_tokens=0),
+        Started(prompt_tokens=0, fingerprint="openai-vllm"),
         Delta(index=0, text="Hello"),
         Finished(index=0, reason="stop"),
         Usage(prompt_tokens=1, completion_tokens=1, fingerprint="openai-vllm"),

@@ -14,7 +14,7 @@ import msgspec
 
 from aigc.db.completions import new_id
 from aigc.server.answers import Choice, usage_json
-from aigc.types import Delta, Finished, TextEvent, TokenLogprob, ToolCallDelta, Usage
+from aigc.types import Delta, Finished, Started, TextEvent, TokenLogprob, ToolCallDelta, Usage
 
 _encode = msgspec.json.encode
 _OBFUSCATION_BYTES = 64
@@ -52,11 +52,8 @@ class ChatForm:
         self._functions = functions
         self._metadata = metadata
         self._head = {"id": new_id(), "created": int(time.time()), "model": model}
-        constant = _encode(self._head | {"object": "chat.completion.chunk", "service_tier": "default"})[:-1]
-        self._begin = b"data: " + constant + b',"choices":'
+        self._begin = self._beginning({})
         self._end = b',"usage":null' if include_usage else b""
-        self._last: Finished | None = None
-        self._unfinished = n
 
     def opening(self) -> bytes:
         """A chunk with the role for each choice."""
@@ -64,27 +61,18 @@ class ChatForm:
         return b"".join(self._chunk(self._choice(index, delta)) for index in range(self._n))
 
     def event(self, source: int, event: TextEvent) -> bytes:
-        """The chunk for ``event``; the last choice's end waits for `closing`, which knows the fingerprint."""
+        """The chunk for ``event``."""
         if isinstance(event, Delta):
             return self._delta(event)
+        if isinstance(event, Started) and event.fingerprint:
+            self._begin = self._beginning({"system_fingerprint": event.fingerprint})
         if isinstance(event, Finished):
-            self._unfinished -= 1
-            if not self._unfinished:
-                self._last = event
-                return b""
             return self._chunk(self._choice(event.index, b"{}", self._reason(event.reason)))
         return b""
 
     def closing(self, usage: Usage) -> bytes:
-        """The end of the last choice, then the usage where it was asked for."""
-        fingerprint = b',"system_fingerprint":' + _encode(usage.fingerprint)
-        body = b""
-        if self._last is not None:
-            choice = self._choice(self._last.index, b"{}", self._reason(self._last.reason))
-            body = self._chunk(choice, fingerprint)
-        if self._include_usage:
-            body += self._begin + b"[]" + fingerprint + b',"usage":' + _encode(usage_json(usage)) + b"}\n\n"
-        return body
+        """The usage where it was asked for."""
+        return self._begin + b'[],"usage":' + _encode(usage_json(usage)) + b"}\n\n" if self._include_usage else b""
 
     def whole(self, choices: Sequence[Choice], usage: Usage) -> bytes:
         """The answer in one piece."""
@@ -99,14 +87,20 @@ class ChatForm:
             answer["metadata"] = self._metadata
         return _encode(answer)
 
+    def _beginning(self, more: dict[str, str]) -> bytes:
+        head = self._head | {"object": "chat.completion.chunk", "service_tier": "default"} | more
+        return b"data: " + _encode(head)[:-1] + b',"choices":'
+
     def _delta(self, event: Delta) -> bytes:
         if event.tool_calls:
             delta = self._calls_delta(event)
+        elif event.reasoning:
+            delta = b'{"reasoning_content":' + _encode(event.reasoning) + b"}"
         elif event.text or event.logprobs:
             delta = b'{"content":' + _encode(event.text) + b"}"
         else:
             return b""
-        logprobs = _encode(_logprobs(event.logprobs)) if self._logprobs else b"null"
+        logprobs = _encode(_logprobs(event.logprobs)) if self._logprobs and not event.tool_calls else b"null"
         return self._chunk(self._choice(event.index, delta, logprobs=logprobs))
 
     def _calls_delta(self, event: Delta) -> bytes:
@@ -121,8 +115,8 @@ class ChatForm:
     def _choice(self, index: int, delta: bytes, reason: bytes = b"null", logprobs: bytes = b"null") -> bytes:
         return b'[{"index":%d,"delta":%b,"logprobs":%b,"finish_reason":%b}]' % (index, delta, logprobs, reason)
 
-    def _chunk(self, choices: bytes, more: bytes = b"") -> bytes:
-        body = self._begin + choices + more + self._end
+    def _chunk(self, choices: bytes) -> bytes:
+        body = self._begin + choices + self._end
         if self._obfuscate:
             body += b',"obfuscation":"'
             missing = -(len(body) + len(b'"}\n\n')) % _OBFUSCATION_BYTES
@@ -139,6 +133,8 @@ class ChatForm:
             "refusal": None,
             "annotations": [],
         }
+        if choice.reasoning:
+            message["reasoning_content"] = choice.reasoning
         if choice.tool_calls and self._functions:
             call = choice.tool_calls[0]
             message["function_call"] = {"name": call.name, "arguments": call.arguments}
@@ -147,7 +143,7 @@ class ChatForm:
         return {
             "index": index,
             "message": message,
-            "logprobs": _logprobs(choice.logprobs) if self._logprobs else None,
+            "logprobs": _logprobs(choice.logprobs, message["content"] is None) if self._logprobs else None,
             "finish_reason": self._reason(choice.reason)[1:-1].decode(),
         }
 
@@ -165,16 +161,20 @@ def _call_piece(call: ToolCallDelta) -> dict[str, Any]:
     return {"index": call.index} | _call(call)
 
 
-def _logprobs(tokens: Sequence[TokenLogprob]) -> dict[str, Any]:
-    content = [
-        {
-            "token": token.token,
-            "logprob": token.logprob,
-            "bytes": list(token.bytes),
-            "top_logprobs": [
-                {"token": rival.token, "logprob": rival.logprob, "bytes": list(rival.bytes)} for rival in token.top
-            ],
-        }
-        for token in tokens
-    ]
+def _logprobs(tokens: Sequence[TokenLogprob], no_content: bool = False) -> dict[str, Any]:
+    content = (
+        None
+        if no_content
+        else [
+            {
+                "token": token.token,
+                "logprob": token.logprob,
+                "bytes": list(token.bytes),
+                "top_logprobs": [
+                    {"token": rival.token, "logprob": rival.logprob, "bytes": list(rival.bytes)} for rival in token.top
+                ],
+            }
+            for token in tokens
+        ]
+    )
     return {"content": content, "refusal": None}

@@ -133,6 +133,10 @@ class AssistantMessage(Body):
     audio: Annotated[None, refused("no installed model speaks in a chat")] = None
     tool_calls: Annotated[list[_CALL], Field(max_length=128, fail_fast=True)] | None = None
     function_call: FunctionText | None = None
+    annotations: Annotated[list[Any], Field(max_length=1024, fail_fast=True)] | None = None
+    """Accepted: an answer is often sent back as it came, with what was noted beside its text."""
+    reasoning_content: Text | None = None
+    """Extension: what was thought before it was said. The model's template decides what becomes of it."""
 
     @model_validator(mode="after")
     def _says_something(self) -> AssistantMessage:
@@ -165,11 +169,11 @@ AnyMessage = Annotated[
 def to_message(message: SystemMessage | UserMessage | AssistantMessage | ToolMessage | FunctionMessage) -> Message:
     """One turn as the engines know it. Parts of a content are joined by line breaks."""
     if isinstance(message, SystemMessage):
-        return Message(role="system", content=_text(message.content), name=message.name)
+        return Message(role="system", content=text_of(message.content), name=message.name)
     if isinstance(message, UserMessage):
-        return Message(role="user", content=_text(message.content), name=message.name)
+        return Message(role="user", content=text_of(message.content), name=message.name)
     if isinstance(message, ToolMessage):
-        return Message(role="tool", content=_text(message.content), tool_call_id=message.tool_call_id)
+        return Message(role="tool", content=text_of(message.content), tool_call_id=message.tool_call_id)
     if isinstance(message, FunctionMessage):
         return Message(
             role="tool", content=message.content or "", name=message.name, tool_call_id=_legacy_id(message.name)
@@ -178,8 +182,14 @@ def to_message(message: SystemMessage | UserMessage | AssistantMessage | ToolMes
     if message.function_call is not None:
         call = message.function_call
         calls.append(ToolCall(id=_legacy_id(call.name), name=call.name, arguments=call.arguments))
-    content = message.refusal if message.content is None else _text(message.content)
-    return Message(role="assistant", content=content or "", name=message.name, tool_calls=tuple(calls))
+    content = message.refusal if message.content is None else text_of(message.content)
+    return Message(
+        role="assistant",
+        content=content or "",
+        reasoning=message.reasoning_content,
+        name=message.name,
+        tool_calls=tuple(calls),
+    )
 
 
 def _call(call: Call | CustomCall) -> ToolCall:
@@ -188,7 +198,8 @@ def _call(call: Call | CustomCall) -> ToolCall:
     return ToolCall(id=call.id, name=call.function.name, arguments=call.function.arguments)
 
 
-def _text(content: str | list[TextPart] | list[TextPart | RefusalPart]) -> str:
+def text_of(content: str | list[TextPart] | list[TextPart | RefusalPart]) -> str:
+    """Parts are joined by line breaks."""
     if isinstance(content, str):
         return content
     return "\n".join(part.text if isinstance(part, TextPart) else part.refusal for part in content)

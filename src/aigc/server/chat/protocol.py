@@ -11,13 +11,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from aigc.server.chat.messages import AnyMessage, to_message
+from aigc.server.chat.messages import AnyMessage, Content, text_of, to_message
 from aigc.server.chat.tools import AnyTool, Choice, FunctionChoice, LegacyFunction, to_choice, to_tools
 from aigc.server.errors import InvalidValue
 from aigc.server.fields import Body, Flag, Label, Metadata, Sampled, Text, TokenLimit, only, refused
-from aigc.types import JSON, TextRequest
-
-_NO_REASONING = "no installed model has a reasoning phase"
+from aigc.types import JSON, ReasoningEffort, TextRequest
 
 
 class SchemaSpec(Body):
@@ -54,6 +52,13 @@ class SchemaFormat(Body):
 ResponseFormat = Annotated[TextFormat | ObjectFormat | SchemaFormat, Field(discriminator="type")]
 
 
+class Prediction(Body):
+    """What the answer will be, the client believes. It never changes the answer."""
+
+    type: Literal["content"]
+    content: Content
+
+
 class ChatRequest(Sampled):
     """A chat to be continued."""
 
@@ -77,13 +82,13 @@ class ChatRequest(Sampled):
     prompt_cache_options: Annotated[None, refused("how long the prompt cache lives can't be promised")] = None
     store: Flag | None = None
     service_tier: Annotated[str | None, only("auto", "default", reason="there is one tier")] = None
-    reasoning_effort: Annotated[str | None, only("none", reason=_NO_REASONING)] = None
+    reasoning_effort: ReasoningEffort | None = None
     verbosity: Annotated[str | None, only("medium", reason="no installed model has a dial for it")] = None
     modalities: Annotated[
         list[str] | None, only(["text"], reason="no installed model answers with anything but text")
     ] = None
     audio: Annotated[None, refused("no installed model speaks in a chat")] = None
-    prediction: Annotated[None, refused("no engine here drafts from it; without it the answer is the same")] = None
+    prediction: Prediction | None = None
     web_search_options: Annotated[None, refused("this server searches nothing and works without a network")] = None
     moderation: Annotated[None, refused("no moderation model is installed")] = None
 
@@ -105,6 +110,8 @@ class ChatRequest(Sampled):
             max_tokens=self.max_completion_tokens or self.max_tokens,
             stop=tuple(self.stop or ()),
             sampling=self.sampling(),
+            prediction=None if self.prediction is None else text_of(self.prediction.content),
+            reasoning_effort=self.reasoning_effort,
             top_logprobs=(self.top_logprobs or 0) if self.logprobs else None,
             ignore_eos=bool(self.ignore_eos),
         )
