@@ -4,13 +4,16 @@
 #   make test                   everything the tests need, then linters, types and tests
 #   make lint | types | unit    the parts of `make test`
 #   make docs                   write docs/reference anew from the code
-#   make bench                  the benchmarks of benchmarks/ that need no GPU
+#   make bench                  the benchmarks, and the page docs/benchmarks.md from their results
+#   make bench-peers            other servers with the same model file, beside this one
 #   make conformance            public outside suites against aigc and llama.cpp's server; ARGS="--only openai --list"
 #   make chaos                  kills, overload, damage of every kind; writes docs/reliability.md; ARGS="--scale 0.1 --only load"
 #   make clean                  remove what these commands made here
 #
 #   PYTHON=python3.12           another interpreter (3.10 or newer)
 #   AIGC_HOME=DIR               where models, database and files live
+#   BENCH_HOME=DIR              the home whose models are measured (default: the two of the tests)
+#   BENCH_PYTHON=PATH           an environment that is there already: `make bench` then sets up nothing
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
@@ -23,6 +26,9 @@ RUN_ENV := .venv
 TEST_ENV := .venv-test
 TEST_HOME := $(CURDIR)/.test-models
 BIN := $(TEST_ENV)/bin
+BENCH_HOME ?= $(TEST_HOME)
+BENCH_PYTHON ?= $(BIN)/python
+BENCH_READY := $(if $(filter file,$(origin BENCH_PYTHON)),$(TEST_ENV)/bench) $(if $(filter file,$(origin BENCH_HOME)),models)
 
 .PHONY: help run test lint types unit docs bench chaos conformance clean python
 
@@ -71,14 +77,19 @@ test: lint types models
 docs: $(TEST_ENV)/ready
 	$(BIN)/python tools/write_reference.py
 
-bench: models
-	@for script in startup text_server embeddings; do AIGC_HOME=$(TEST_HOME) $(BIN)/python benchmarks/$$script.py || exit 1; done
+$(TEST_ENV)/bench: $(TEST_ENV)/ready
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,bench]'
+	@touch $@
 
-conformance: models
-	AIGC_HOME=$(TEST_HOME) $(BIN)/python conformance/run.py $(ARGS)
+bench: $(BENCH_READY)
+	@AIGC_HOME=$(BENCH_HOME) $(BENCH_PYTHON) benchmarks/run_all.py $(ARGS); status=$$?; \
+		$(BENCH_PYTHON) benchmarks/page.py && exit $$status
 
-chaos: models
-	@AIGC_HOME=$(TEST_HOME) $(BIN)/python chaos/run.py $(ARGS)
+# Makes an environment for each of the other servers first, which takes minutes (llama-cpp-python is compiled).
+bench-peers: $(BENCH_READY)
+	@AIGC_HOME=$(BENCH_HOME) $(BENCH_PYTHON) benchmarks/peers.py --install
+	@AIGC_HOME=$(BENCH_HOME) $(BENCH_PYTHON) benchmarks/run_all.py peers $(ARGS); status=$$?; \
+		$(BENCH_PYTHON) benchmarks/page.py && exit $$status
 
 clean:
 	rm -rf $(RUN_ENV) $(TEST_ENV) .test-models .conformance dist build

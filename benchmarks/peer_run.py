@@ -76,11 +76,11 @@ class _Asked:
         self._model = peer.model_name(site)
         self._seed = 0
 
-    def load(self, prompts: Sequence[str], tokens: int) -> client.Load:
+    def load(self, prompts: Sequence[str], tokens: int, seconds: float = LOAD_SECONDS) -> client.Load:
         peer = self._peer
         bodies = [peer.body(self._model, prompt, tokens) for prompt in prompts]
         requests = [client.post(self._url, peer.path, body, peer.key) for body in bodies]
-        return client.run(self._url, requests, seconds=LOAD_SECONDS)
+        return client.run(self._url, requests, seconds=seconds)
 
     def words(self, count: int) -> str:
         self._seed += 1
@@ -99,14 +99,16 @@ class _Asked:
 
     def long_prompts(self) -> dict[str, float]:
         """Time to the first token: new prompts, then prompts of which all but the end was there before."""
-        new = [self.load([self.words(LONG_WORDS)], 2).figures()["first_token_ms"] for _ in range(3)]
         prefix = self.words(LONG_WORDS)
-        self.load([prefix], 2)
-        again = [self.load([f"{prefix} {self.words(8)}"], 2).figures()["first_token_ms"] for _ in range(3)]
+        new = [self._first_ms(self.words(LONG_WORDS)) for _ in range(2)] + [self._first_ms(prefix)]
+        again = [self._first_ms(f"{prefix} {self.words(8)}") for _ in range(3)]
         return {
             "first_token_ms_400_words": round(statistics.median(new), 1),
             "first_token_ms_repeated_prefix": round(statistics.median(again), 1),
         }
+
+    def _first_ms(self, prompt: str) -> float:
+        return self.load([prompt], 2, START_SECONDS).figures()["first_token_ms"]
 
     def rates(self, streams: Sequence[int], tokens: int) -> dict[str, float | str]:
         """Tokens/s of all streams together: the median of three loads, of one where a load takes long."""

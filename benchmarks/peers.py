@@ -5,7 +5,7 @@ git ignores it): start-up to the first token, tokens/s at 1, 8 and 32 streams, t
 prompt and with a prefix that was there before, resident memory, size on disk::
 
     python benchmarks/peers.py --install         # only make the environments
-    python benchmarks/peers.py --model tiny      # measure; what was measured before is kept, --fresh forgets it
+    python benchmarks/peers.py --model tiny      # measure; what was measured at this commit is kept
 
 A server that can't be installed, started or finish in time is reported with the reason. Reads AIGC_HOME. The last line
 is one JSON object.
@@ -71,18 +71,24 @@ def one(peer: Peer, model: str, gguf: Path, arguments: argparse.Namespace) -> di
     path = ROOT / f"{model}-{peer.name.replace(' ', '-')}.json"
     if path.exists() and not arguments.fresh:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return found
+        if found["asked"] == _asked(arguments):
+            return found
     try:
         site = site_of(peer, model, gguf, max(arguments.streams))
         if arguments.install:
             return {"installed": True}
         if peer.prepare is not None:
             peer.prepare(site)
-        figures = peer_run.measure(peer, site, arguments)
+        figures = peer_run.measure(peer, site, arguments) | {"asked": _asked(arguments)}
     except (RuntimeError, OSError, ValueError, subprocess.SubprocessError, peer_run.httpx.HTTPError) as error:
         return {"not_measured": f"{type(error).__name__}: {error}"[:500]}
     path.write_text(json.dumps(figures), encoding="utf-8")
     return figures
+
+
+def _asked(arguments: argparse.Namespace) -> list[Any]:
+    """What figures depend on: those of an earlier run hold for the same commit and the same questions."""
+    return [machine.describe()["commit"], arguments.streams, arguments.tokens]
 
 
 def compare(found: dict[str, dict[str, Any]]) -> dict[str, float]:
@@ -110,7 +116,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--only", nargs="+", help="names of servers")
     parser.add_argument("--install", action="store_true", help="make the environments and end")
-    parser.add_argument("--fresh", action="store_true", help="measure again what was measured before")
+    parser.add_argument("--fresh", action="store_true", help="measure again what was measured at this commit")
     arguments = parser.parse_args()
     settings = load_settings()
     store = Store(settings)

@@ -20,9 +20,14 @@ import httpx
 import psutil
 
 import client
+from aigc.runtime import naming
+from aigc.settings import load as load_settings
+from aigc.store import Store
 
 KEY = "sk-benchmark-0123456789"
 _MIB = 2**20
+Prompt = str | Sequence[int]
+"""Text, or token ids."""
 
 
 class Server:
@@ -50,8 +55,12 @@ class Server:
                     raise RuntimeError("the server ended; is the model installed in AIGC_HOME?") from None
                 time.sleep(0.02)
 
-    def stream(self, model: str, prompts: Sequence[str], tokens: int) -> client.Load:
+    def stream(self, model: str, prompts: Sequence[Prompt], tokens: int, *, seconds: float = 300.0) -> client.Load:
         """Streamed, greedy completions of exactly so many tokens, all at once."""
+        return self.streams([(model, prompt) for prompt in prompts], tokens, seconds=seconds)
+
+    def streams(self, asked: Sequence[tuple[str, Prompt]], tokens: int, *, seconds: float = 300.0) -> client.Load:
+        """The same with a model for each prompt."""
         bodies = [
             {
                 "model": model,
@@ -62,9 +71,10 @@ class Server:
                 "stream": True,
                 "stream_options": {"include_usage": True},
             }
-            for prompt in prompts
+            for model, prompt in asked
         ]
-        return client.run(self.url, [client.post(self.url, "/v1/completions", body, KEY) for body in bodies])
+        requests = [client.post(self.url, "/v1/completions", body, KEY) for body in bodies]
+        return client.run(self.url, requests, seconds=seconds)
 
     def memory(self) -> dict[str, int]:
         """Resident MiB of the gateway and of its workers."""
@@ -114,6 +124,18 @@ class Engine:
                 found: dict[str, Any] = json.loads(line)
                 return found
         raise RuntimeError("the bare engine ended")
+
+
+def installed() -> list[str]:
+    """Ids of the models in AIGC_HOME."""
+    return [spec.id for spec in Store(load_settings()).list()]
+
+
+def model_id(name: str) -> str:
+    """The id of the installed model that ``name`` stands for."""
+    settings = load_settings()
+    store = Store(settings)
+    return naming.resolve(name, "completion", naming.aliases(settings), store.list(), store.default_id()).id
 
 
 @contextlib.contextmanager

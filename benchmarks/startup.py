@@ -10,12 +10,13 @@ The last line is one JSON object.
 from __future__ import annotations
 
 import json
-import platform
 import resource
 import statistics
 import subprocess
 import sys
 import time
+
+import machine
 
 COMMANDS = {
     "python_nothing": ["-c", "pass"],
@@ -39,7 +40,7 @@ def measure(arguments: list[str]) -> tuple[float, float]:
 def main() -> None:
     """Measure every command and print the figures."""
     repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 15
-    result: dict[str, object] = {"python": platform.python_version(), "machine": platform.machine(), "repeats": repeats}
+    result: dict[str, object] = {"benchmark": "startup", "repeats": repeats, "machine": machine.describe()}
     for name, arguments in COMMANDS.items():
         measure(arguments)
         runs = [measure(arguments) for _ in range(repeats)]

@@ -20,7 +20,7 @@ from typing import Any
 
 import machine
 from prompts import words
-from served import Engine, Server
+from served import Engine, Server, model_id
 
 PROMPT_WORDS = 40
 LONG_PROMPT_WORDS = 400
@@ -56,7 +56,7 @@ def medians(runs: list[dict[str, float]]) -> dict[str, float]:
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """The whole benchmark for one model."""
     result: dict[str, Any] = {"model": arguments.model, "tokens": arguments.tokens, "streams": {}}
-    server = Server()
+    server = Server(AIGC_DEFAULT_MODEL=arguments.model)  # no other model is loaded ahead
     try:
         result["health_s"] = round(server.wait(), 2)
         result["memory_idle"] = server.memory()
@@ -89,6 +89,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=64, help="tokens of each answer")
     parser.add_argument("--repeat", type=int, default=5, help="pairs of runs for each number of streams")
     arguments = parser.parse_args()
+    arguments.model = model_id(arguments.model)
     result = measure(arguments)
     print(json.dumps({"benchmark": "text_server", **result, "machine": machine.describe()}))
 

@@ -14,7 +14,7 @@ _SERVE = """
 import sys, threading, xllamacpp
 path, port, threads, streams, context = sys.argv[1], *map(int, sys.argv[2:])
 p = xllamacpp.CommonParams()
-p.model.path, p.port, p.hostname = path, port, "127.0.0.1"
+p.model.path, p.port = path, port  # it listens on 127.0.0.1
 p.n_ctx, p.n_parallel = streams * context, streams
 p.cpuparams.n_threads = p.cpuparams_batch.n_threads = threads
 server = xllamacpp.Server(p)
