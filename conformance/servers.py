@@ -23,7 +23,7 @@ from pathlib import Path
 from suite import HERE, Target
 
 KEY = "sk-conformance-0123456789"
-CONTEXT_TOKENS = 2048
+CONTEXT_TOKENS = 1024
 START_SECONDS = 120
 ALIASES = {
     "gpt-6-astra": "default",

@@ -9,7 +9,7 @@ from suite import Score, Setup, Suite, Target, score
 
 
 def _command(target: Target, report: Path) -> list[str]:
-    program = ["venv/bin/llm-comply", "--format", "openai-chat", "--json", "--timeout", "60"]
+    program = ["venv/bin/llm-comply", "--format", "openai-chat", "--json", "--timeout", "120"]
     return [*program, "-u", target.url, "-k", target.key, "-m", target.model]
 
 

@@ -35,7 +35,7 @@ _TESTS = {
 def _command(tests: str, methods: str) -> Callable[[Target, Path], list[str]]:
     def command(target: Target, report: Path) -> list[str]:
         pytest = ["venv/bin/python", "-m", "pytest", "-o", "addopts=", "-p", "no:cacheprovider", "-p", "pytest_rows"]
-        return [*pytest, "--timeout", "120", "-q", "-k", methods, tests]
+        return [*pytest, "--timeout", "180", "-q", "-k", methods, tests]
 
     return command
 
@@ -52,7 +52,7 @@ def _suites(version: str) -> tuple[Suite, ...]:
             setup=setup,
             command=_command(*tests),
             count=count_rows,
-            seconds=600,
+            seconds=1200,
             environment={"PYTHONPATH": str(PROGRAMS)},
             embeds=resource == "embeddings",
         )
