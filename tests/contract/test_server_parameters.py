@@ -126,7 +126,7 @@ COMPLETION: Cases = SAMPLED | {
     "prompt": ([{"prompt": "a"}, {"prompt": ["a"]}, {"prompt": [1]}, {"prompt": [[1], [2]]}], []),
     "logprobs": ([{"logprobs": 0}, {"logprobs": 5}], []),
     "echo": ([{"echo": True}], []),
-    "best_of": ([{"n": 2, "best_of": 2}, {"n": 2, "best_of": 5}], []),
+    "best_of": ([{"best_of": 0}, {"n": 2, "best_of": 2}, {"n": 2, "best_of": 5}], []),
     "suffix": ([{"suffix": "end"}], []),
     "max_tokens": ([{"max_tokens": 0}, {"max_tokens": 5}], []),
 }

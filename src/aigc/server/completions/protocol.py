@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Field, Tag
 
 from aigc.server.errors import InvalidValue
-from aigc.server.fields import MAX_CHOICES, MAX_TOKENS, Choices, Flag, ModelName, Sampled, Text, TokenId
+from aigc.server.fields import MAX_CHOICES, MAX_TOKENS, Flag, ModelName, Sampled, Text, TokenId
 from aigc.types import TextRequest
 
 _DEFAULT_TOKENS = 16
@@ -48,7 +48,7 @@ class CompletionRequest(Sampled):
     max_tokens: Annotated[int, Field(strict=True, ge=0, le=MAX_TOKENS)] | None = None
     logprobs: Annotated[int, Field(strict=True, ge=0, le=5)] | None = None
     echo: Flag | None = None
-    best_of: Choices | None = None
+    best_of: Annotated[int, Field(strict=True, ge=0, le=MAX_CHOICES)] | None = None
     suffix: Text | None = None
 
     def to_requests(self) -> list[TextRequest]:
@@ -64,7 +64,7 @@ class CompletionRequest(Sampled):
                 stop=tuple(self.stop or ()),
                 sampling=self.sampling(),
                 top_logprobs=self.logprobs,
-                best_of=self.best_of,
+                best_of=self.best_of or None,
                 echo=bool(self.echo),
                 suffix=self.suffix or None,
                 ignore_eos=bool(self.ignore_eos),
@@ -80,7 +80,7 @@ class CompletionRequest(Sampled):
         return [one if isinstance(one, str) else tuple(one) for one in self.prompt]
 
     def _check_pairs(self, n: int, prompts: int) -> None:
-        best_of = n if self.best_of is None else self.best_of
+        best_of = self.best_of or n  # 0, the least that OpenAI allows: none beside the n
         if best_of < n:
             raise InvalidValue(f"best_of is {best_of}; accepted: at least n, which is {n}", param="best_of")
         if best_of > n and self.stream:
