@@ -83,7 +83,15 @@ def wrong_words(words: list[str]) -> list[str]:
 
 
 def test_both_languages_have_the_same_guides() -> None:
-    assert NAMES == ["air-gapped.md", "models.md", "operate.md", "python.md", "quickstart.md", "remote-servers.md"]
+    assert NAMES == [
+        "air-gapped.md",
+        "clients.md",
+        "models.md",
+        "operate.md",
+        "python.md",
+        "quickstart.md",
+        "remote-servers.md",
+    ]
     assert sorted(page.name for page in CHINESE.glob("*.md")) == NAMES
 
 
