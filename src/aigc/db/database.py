@@ -78,7 +78,7 @@ def _engine(url: str, sqlite: Callable[[str, URL], Engine]) -> Engine:
             # The path as it is: versions of SQLAlchemy differ in what they make of a % in it.
             path = url[len(_SQLITE) :]
             return sqlite(path, URL.create("sqlite", database=path))
-        return create_engine(url, pool_pre_ping=True)
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
     except (ArgumentError, NoSuchModuleError) as error:
         raise UserError(
             "AIGC_DATABASE_URL is not a URL that can be used",
@@ -95,7 +95,7 @@ def _sqlite(path: str, url: URL) -> Engine:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         # Before SQLite makes it with the umask's mode: others have no business here.
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_CLOEXEC", 0), 0o600))
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)  # errors name no values
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: object, _record: object) -> None:

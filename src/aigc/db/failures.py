@@ -6,12 +6,15 @@ Knows: what SQLite and PostgreSQL say. Does not know: tables, connections.
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from aigc.errors import AigcError, StorageBusy, StorageFull
+
+log = logging.getLogger(__name__)
 
 _BUSY = ("database is locked", "database table is locked", "database schema is locked")
 _DAMAGED = ("file is not a database", "database disk image is malformed", "malformed database schema")
@@ -39,8 +42,11 @@ def failures_in_words() -> Iterator[None]:
 
 
 def _in_words(error: DBAPIError) -> AigcError:
+    of_postgres = hasattr(error.orig, "sqlstate")
     state = getattr(error.orig, "sqlstate", None)
     text = str(error.orig)
+    # PostgreSQL's words may hold values of the row, SQLite's never do.
+    log.info("the database refused: %s", state or (type(error).__name__ if of_postgres else text))
     if text.startswith(_DAMAGED):
         return damaged()
     if text == _FULL or state == _PG_FULL:
@@ -48,7 +54,7 @@ def _in_words(error: DBAPIError) -> AigcError:
             "the database can't be written: the disk is full", hint="make room on its disk", retry_after_seconds=5
         )
     # An error of PostgreSQL's driver that has no state is about the connection.
-    unreachable = hasattr(error.orig, "sqlstate") and state is None
+    unreachable = of_postgres and state is None
     if text.startswith(_BUSY) or (state or "").startswith(_PG_BUSY) or unreachable:
         return _busy()
     return StorageFull(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 
 import pytest
 from sqlalchemy import text
@@ -129,3 +130,18 @@ def test_an_answer_that_another_server_recorded_meanwhile_takes_its_thing_along(
     with pytest.raises(Conflict):
         asyncio.run(replies.record("ann", "k", REPLY, [adding]))
     assert ids(completions) == []
+
+
+def test_a_failed_write_tells_nobody_what_was_to_be_written(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    completions = made(database)
+    one = Completion(new_id(), 1_800_000_000, "m", b"a secret answer", b"[]", {"a": "a secret label"})
+    asyncio.run(database.write(completions.adding("ann", one)))
+    caplog.set_level("INFO", "aigc")
+    with pytest.raises(StorageFull) as info:
+        asyncio.run(database.write(completions.adding("ann", one)))
+    cause = "".join(traceback.format_exception(info.value))
+    assert "IntegrityError" in cause
+    assert "the database refused: " in caplog.text
+    assert "secret" not in cause + caplog.text
