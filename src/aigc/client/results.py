@@ -32,12 +32,14 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A function that the model wants called."""
+    """A function or custom tool that the model wants called."""
 
     id: str
     name: str
     arguments: str
     """JSON text, as the model wrote it."""
+    kind: str = "function"
+    """``function``, or ``custom``: then ``arguments`` is the text that the tool is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,15 @@ def logprobs(found: JSON | None) -> tuple[TokenLogprob, ...]:
 
 
 def _tool_calls(found: Any) -> tuple[ToolCall, ...]:
-    return tuple(ToolCall(c["id"], c["function"]["name"], c["function"]["arguments"]) for c in found or ())
+    return tuple(ToolCall(id=call["id"], **call_fields(call)) for call in found or ())
+
+
+def call_fields(call: Mapping[str, Any]) -> dict[str, str]:
+    """Kind, name and arguments of a call, or of a piece of one, whichever kind of tool it is of."""
+    kind = "custom" if "custom" in call else "function"
+    body = call.get(kind) or {}
+    payload = body.get("input" if kind == "custom" else "arguments")
+    return {"kind": kind, "name": body.get("name") or "", "arguments": payload or ""}
 
 
 def chat_answer(body: JSON) -> ChatAnswer:

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from aigc.client import results
-from aigc.client.results import JSON, Choice, Delta, TokenLogprob, ToolCall, Usage
+from aigc.client.results import JSON, Choice, Delta, TokenLogprob, ToolCall, Usage, call_fields
 from aigc.client.wire import Events
 from aigc.errors import EngineError, Unreachable
 
@@ -34,10 +34,11 @@ class _Part:
         self.finish_reason = delta.finish_reason or self.finish_reason
         for piece in delta.tool_calls:
             call = self.calls.setdefault(piece["index"], {"id": "", "name": "", "arguments": ""})
-            function = piece.get("function") or {}
+            fields = call_fields(piece)
             call["id"] = piece.get("id") or call["id"]
-            call["name"] = function.get("name") or call["name"]
-            call["arguments"] += function.get("arguments") or ""
+            call["kind"] = fields["kind"]
+            call["name"] = fields["name"] or call["name"]
+            call["arguments"] += fields["arguments"]
 
     def choice(self, index: int) -> Choice:
         calls = tuple(ToolCall(**call) for _, call in sorted(self.calls.items()))

@@ -261,14 +261,14 @@ def _tool_rules(request: TextRequest) -> tuple[ToolConstraint, ChoiceRules]:
         grammar, callees[tool.name] = _callee(tool, f"tools[{request.tools.index(tool)}]")
         grammars.append((tool.name, grammar))
     required = choice.mode == "required"
-    constraint = ToolConstraint(
-        grammars=tuple(grammars), begin=BEGIN, end=END, required=required, parallel=request.parallel_tool_calls
-    )
+    # "Call that tool" is one call; a small model would go on until its tokens are used up.
+    parallel = request.parallel_tool_calls and not choice.named
+    constraint = ToolConstraint(grammars=tuple(grammars), begin=BEGIN, end=END, required=required, parallel=parallel)
     return constraint, ChoiceRules(
         stop=request.stop,
         tools=callees,
         required=required,
-        parallel=request.parallel_tool_calls,
+        parallel=parallel,
         named=choice.named,
     )
 

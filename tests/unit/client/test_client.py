@@ -211,15 +211,18 @@ def test_tool_calls_of_a_stream_are_joined(tmp_path: Path) -> None:
         chunk(index=0, id="call_1", function={"name": "add", "arguments": '{"a"'})
         + chunk(index=0, function={"arguments": ": 1}"})
         + chunk(index=1, id="call_2", function={"name": "sub", "arguments": "{}"})
+        + chunk(index=2, id="call_3", type="custom", custom={"name": "sql", "input": "SELECT"})
+        + chunk(index=2, custom={"input": " 1"})
         + "data: [DONE]\r\n\r\n"
     )
     transport = httpx.MockTransport(lambda request: httpx.Response(200, content=text.encode()))
     with Client("http://x/v1", settings=Settings(home=tmp_path), transport=transport) as client:
         stream = client.chat("hi", stream=True)
-        assert len(list(stream)) == 3
+        assert len(list(stream)) == 5
     assert stream.answer.tool_calls == (
         aigc.ToolCall("call_1", "add", '{"a": 1}'),
         aigc.ToolCall("call_2", "sub", "{}"),
+        aigc.ToolCall("call_3", "sql", "SELECT 1", "custom"),
     )
 
 

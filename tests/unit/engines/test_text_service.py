@@ -441,6 +441,7 @@ def test_a_named_function_finishes_with_stop_as_openai_does(service, engine, sin
     engine.play(CALL, at=1)
     assert sink.wait()[-2] == Finished(index=0, reason="stop")
     assert sink.wait(2)[-2] == Finished(index=0, reason="tool_calls")
+    assert [request.constraint.parallel for request in engine.requests] == [False, True]
 
 
 def test_log_probabilities_are_told_of_the_text_around_calls_only(service, engine, sink):
