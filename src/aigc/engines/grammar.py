@@ -177,14 +177,20 @@ def _escaped(letter: str, special: str) -> str:
     return letter if code < 127 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
+_HYPHEN = "\\x2d"
+"""Stands last in a set: xgrammar takes it for a range elsewhere."""
+
+
 def _set(ranges: Ranges) -> str:
     # Where all beyond ASCII belongs to a set, what doesn't is named: xgrammar then needs no automaton for UTF-8.
     sign = ""
     if ranges and ranges[-1][0] <= 128 and ranges[-1][1] == LAST:
         sign, ranges = "^", inverted(ranges)
-    special = "\\]^-["
+    special = "\\]^["
+    hyphen = any(a <= 45 <= b for a, b in ranges)
+    ranges = common(ranges, ((0, 44), (46, LAST)))
     shown = [_escaped(chr(a), special) + (f"-{_escaped(chr(b), special)}" if b > a else "") for a, b in ranges]
-    return f"[{sign}{''.join(shown)}]"
+    return f"[{sign}{''.join(shown)}{_HYPHEN if hyphen else ''}]"
 
 
 def _inner(node: Node) -> str:

@@ -84,6 +84,7 @@ class Compiler:
         self.size = 0
         self.counted = 0
         self.names: dict[str, str] = {}
+        self.shared: dict[Node, str] = {}
         self.rules: dict[str, Node] = {}
 
     def run(self, also: JSON | None = None) -> Grammar:
@@ -99,7 +100,9 @@ class Compiler:
         """A reference to the node, where it is large enough."""
         if size(node) <= _SHARED:
             return node
-        name = f"r{len(self.rules)}"
+        if node in self.shared:
+            return Rule(self.shared[node])
+        name = self.shared[node] = f"r{len(self.rules)}"
         self.rules[name] = node
         self.size += size(node)
         if self.size > MAX_SIZE:
@@ -242,7 +245,8 @@ class Compiler:
             _refuse(place, "enum", f"expected a list of 1 to {MAX_VALUES} values")
         if not all(_portable(value) for value in values):
             _refuse(place, "enum", "numbers are finite and within 64 bits, strings without half surrogate pairs")
-        problem = validator(self.root, given)
+        beside = {key: value for key, value in given.items() if key != ("enum" if "enum" in given else "const")}
+        problem = validator(self.root, beside) if beside else lambda _: None
         found = [value for value in values if problem(value) is None]
         if not found:
             _refuse(place, "enum" if "enum" in given else "const", "no value satisfies the other keywords")
@@ -440,7 +444,7 @@ class Compiler:
             if any(0xD800 <= ord(letter) < 0xE000 for letter in name):
                 _refuse(place, "properties", f"the name {name!r} holds half of a surrogate pair")
             value = self.rule(self.node(schema, f"{place}.properties.{name}", depth + 1))
-            members.append((row(json_text.literal(name), json_text.COLON, value), name in required))
+            members.append((name, value, name in required))
         further = self._others(given, known, others, place, depth)
         least, most = self.counts(given, "Properties", place)
         if members or (least, most) == (0, None):

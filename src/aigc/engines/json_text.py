@@ -37,6 +37,9 @@ from aigc.engines.grammar import (
 MAX_FREE_DEPTH = 10
 """Objects and arrays inside each other where a schema leaves the value open."""
 
+MAX_ORDERED = 16
+"""Members that may be missing and still keep the schema's order."""
+
 _PLAIN: Ranges = ((32, 33), (35, 91), (93, LAST))
 _SHORT = {8: r"\b", 9: r"\t", 10: r"\n", 12: r"\f", 13: r"\r", 34: r"\"", 92: r"\\"}
 _SPACE = maybe(Text(" "))
@@ -154,33 +157,40 @@ def items(first: Sequence[Node], further: Node | None, least: int, most: int | N
     return row("[", after, "]")
 
 
-def members(named: Sequence[tuple[Node, bool]], others: Node | None, rule: Callable[[Node], Node]) -> Node:
-    """An object: ``named`` members in this order, of which some may be missing, then any number of ``others``.
+def members(pairs: Sequence[tuple[str, Node, bool]], others: Node | None, rule: Callable[[Node], Node]) -> Node:
+    """An object: members in the order given, of which some may be missing, then any number of ``others``.
+
+    Beyond `MAX_ORDERED` members that may be missing, these come in any order after the rest, and even twice: to keep
+    their order would need a state for each pair of them.
 
     Args:
-        named: (member, whether it must be there).
+        pairs: (name, value, whether it must be there).
         others: a further member; None: there are none.
-        rule: makes a rule of a node and returns a reference to it; what is used twice is written once.
+        rule: makes a rule of a node and returns a reference to it.
     """
+    optional: dict[Node, list[Node]] = {}  # the names by value: xgrammar reads a plain choice of texts fast
+    for name, value, required in pairs:
+        if not required:
+            optional.setdefault(value, []).append(literal(name))
+    if sum(map(len, optional.values())) > MAX_ORDERED:
+        pairs = [pair for pair in pairs if pair[2]]
+        ways = [row(rule(either(names)), COLON, value) for value, names in optional.items()]
+        others = rule(either([*ways, *([others] if others else [])]))
+    named = [(row(literal(name), COLON, value), required) for name, value, required in pairs]
     further = Repeat(row(COMMA, others), 0, None) if others else Text("")
-    starts: list[Node] = []  # with which member the object may begin, and all that follows
+    first = next((index for index, (_, required) in enumerate(named) if required), None)
+    if first is not None:
+        before = [maybe(row(member, COMMA)) for member, _ in named[:first]]
+        after = [
+            row(COMMA, member) if required else maybe(row(COMMA, member)) for member, required in named[first + 1 :]
+        ]
+        return row("{", *before, named[first][0], *after, further, "}")
+    starts = [row(others, further)] if others else []
     tail: Node = further
-    beginnings = maybe(row(others, further)) if others else Text("")
-    open_end = True  # nothing so far must be there
-    for member, required in reversed(named):
-        starts_here = row(member, tail)
-        if required:
-            starts, open_end = [starts_here], False
-        else:
-            starts.insert(0, starts_here)
-        step = row(COMMA, member)
-        tail = row(step if required else maybe(step), tail)
-        if len(starts) > 1 or not required:
-            tail = rule(tail)
-    if not named:
-        return row("{", beginnings, "}")
-    ways = [*starts, *([beginnings] if open_end else [])]
-    return row("{", either(ways), "}")
+    for member, _ in reversed(named):
+        starts.insert(0, row(member, tail))
+        tail = rule(row(maybe(row(COMMA, member)), tail))
+    return row("{", maybe(either(starts)) if starts else "", "}")
 
 
 def free(depth: int, rules: dict[str, Node]) -> Node:

@@ -15,15 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from aigc.engines.constraint import Constraint, JsonConstraint, call_body, whole
-from aigc.engines.grammar import Grammar, loosened, written
+from aigc.engines.grammar import Grammar, loosened, wide_places, written
 from aigc.errors import EngineError, InvalidSchema
 
 MAX_PLACES = 100
 """Places for nearly any character that one repetition is counted for.
 
-xgrammar walks through the whole vocabulary for each; beyond 128 it does that again for every token. A longer text is
-left to the check at the end.
+xgrammar walks through the whole vocabulary for each, which takes 35 ms; beyond 128 it does that again for every token.
+A longer text is left to the check at the end.
 """
+MAX_ALL_PLACES = 300
+"""Such places in a whole grammar."""
 
 
 class GrammarTrial:
@@ -75,7 +77,12 @@ def structure(constraint: Constraint) -> Any:
 
 
 def _notation(grammar: Grammar) -> str:
-    return written(loosened(grammar, MAX_PLACES))
+    """What xgrammar is given; long repetitions are counted less far until all of them together are affordable."""
+    for places in (MAX_PLACES, MAX_PLACES // 4, 0):
+        loose = loosened(grammar, places)
+        if sum(wide_places(node) for node in {loose.root, *loose.rules.values()}) <= MAX_ALL_PLACES:
+            break
+    return written(loose)
 
 
 def write_stand_in(folder: Path, vocabulary_size: int) -> None:

@@ -302,10 +302,23 @@ def test_a_grammar_is_written_in_the_engines_notation():
         "required": ["n"],
     }
     assert written(compile_schema(schema)).splitlines() == [
-        "root ::= r1",
-        r'r0 ::= ("," " "? "\"s\":" " "? "\"a\\\"\"")?',
-        r'r1 ::= "{\"n\":" " "? ([0-9] | "1" [0-2]) r0 "}"',
+        "root ::= r0",
+        r'r0 ::= "{\"n\":" " "? ([0-9] | "1" [0-2]) ("," " "? "\"s\":" " "? "\"a\\\"\"")? "}"',
     ]
+
+
+def test_a_hyphen_stands_last_in_a_set_where_xgrammar_takes_it_for_no_range():
+    grammar = compile_schema({"type": "string", "pattern": r"^[+-.]x[!-9]$"})
+    assert written(grammar).splitlines()[1] == r'r0 ::= "\"" [+-,.\x2d] [x] ([!#-,.-9\x2d] | "\\" ["]) "\""'
+
+
+def test_many_members_that_may_be_missing_come_in_any_order_after_the_rest():
+    schema = {"properties": {f"p{i}": {"type": "integer"} for i in range(300)}, "required": ["p7"]}
+    grammar = compile_schema(schema)
+    assert accepts(grammar, '{"p7":1,"p299":2,"p0":3}')
+    assert not accepts(grammar, '{"p299":2,"p7":1}')
+    assert not accepts(grammar, '{"p7":1,"p300":1}')
+    assert len(written(grammar)) < 10_000
 
 
 def test_arguments_are_objects_whatever_the_schema_says():
