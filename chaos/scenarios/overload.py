@@ -42,7 +42,7 @@ async def _press(server: Server, seconds: float) -> tuple[list[talk.Ended], list
 def play(stage: Stage) -> None:
     """Press, then look at what came back."""
     with serving(stage, max_sequences=4, queue_size=8) as server:
-        asyncio.run(_press(server, 5 * stage.scale))  # memory settles
+        asyncio.run(_press(server, 45 * stage.scale))  # caches and buffers fill
         found, memory = asyncio.run(_press(server, 120 * stage.scale))
         after = server.ask().status_code
     statuses = Counter(ended.status for ended in found)
