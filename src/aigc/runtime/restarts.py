@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from aigc.errors import AigcError, WorkerDied
 
-_UNASKED = 5
-"""Failures in a row after which nobody but a request starts the process again."""
+_UNASKED = 3
+"""Failures in a row up to which the process starts again before anybody asks; after that only a request starts it."""
 _LOAD_FAILED_SECONDS = 5.0
 """Wait after a load that failed with a reason: it will fail again, and clients retry at once."""
 _LONGEST_SECONDS = 60.0

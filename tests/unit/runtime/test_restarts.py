@@ -49,9 +49,9 @@ def test_the_wait_passes_with_the_clock() -> None:
     assert budget.wait_seconds == 0
 
 
-def test_after_five_failures_only_a_request_starts_it_again() -> None:
+def test_after_more_than_three_failures_only_a_request_starts_it_again() -> None:
     budget = RestartBudget(Clock())
-    waits(budget, WorkerDied("killed"), 5)
+    waits(budget, WorkerDied("killed"), 3)
     assert budget.unasked
     budget.failed(WorkerDied("killed"))
     assert not budget.unasked
