@@ -224,7 +224,7 @@ class WorkerProcess:
                 self._last_report = now
             silence = now - self._last_report
             unanswered = self._last_report < asked
-            if unanswered and silence + self._ping_seconds > self._hang_seconds:  # the next look would come too late
+            if unanswered and silence + 1.5 * self._ping_seconds > self._hang_seconds:  # the next look is too late
                 log.error("worker of %s (pid %s) is silent for %.0f s: killed", self.spec.id, self.pid, silence)
                 await self.kill("hung and was ended", unexpected=True)
 
