@@ -41,7 +41,7 @@ async def _press(server: Server, seconds: float) -> tuple[list[talk.Ended], list
 
 def play(stage: Stage) -> None:
     """Press, then look at what came back."""
-    with serving(stage, max_sequences=4, queue_size=8) as server:
+    with serving(stage, max_sequences=4, queue_size=8, context_tokens=512) as server:  # a cache that is soon full
         asyncio.run(_press(server, 45 * stage.scale))  # caches and buffers fill
         found, memory = asyncio.run(_press(server, 120 * stage.scale))
         after = server.ask().status_code

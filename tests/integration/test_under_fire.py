@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from aigc.runtime.runtime import Runtime
+from aigc.settings import load
+from aigc.store import Store
+from aigc.types import Sampling, TextRequest
 from conftest import Serving
 
 pytestmark = [pytest.mark.models, pytest.mark.slow]
@@ -62,12 +67,23 @@ def test_clients_that_leave_free_their_places(
     assert http.post("/v1/completions", json=short).status_code == 200
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_more_long_prompts_than_the_cache_holds_are_all_answered(http: httpx.Client, engine: str) -> None:
-    def ask(number: int) -> tuple[int, int]:
-        body = {**LONG, **ENGINES[engine], "stream": False, "max_tokens": 4, "prompt": f"{number} {WORDS * 700}"}
-        answer = http.post("/v1/completions", json=body)
-        return answer.status_code, answer.json()["usage"]["completion_tokens"]
+@pytest.mark.parametrize(("engine", "bias"), [("openvino", {}), ("llama_cpp", {100: -1.0})])
+def test_more_long_prompts_than_the_cache_holds_are_all_answered(
+    models_home: Path, engine: str, bias: dict[int, float]
+) -> None:
+    settings = load(
+        None, home=models_home, preload=False, context_tokens=1024, max_sequences=4
+    )  # room for 2,048 tokens
+    sampling = Sampling(temperature=0.0, logit_bias=bias)
 
-    with ThreadPoolExecutor(10) as pool:  # ten prompts of 2,800 tokens; the cache holds two contexts of 8,192
-        assert list(pool.map(ask, range(10))) == [(200, 4)] * 10
+    async def body() -> list[tuple[int, bool]]:
+        runtime = Runtime(settings, Store(settings))
+        await runtime.start()
+        requests = [TextRequest(prompt=f"{n} {WORDS * 220}", max_tokens=4, sampling=sampling) for n in range(6)]
+        try:
+            found = await asyncio.gather(*(runtime.ask("smollm2-135m-instruct", request) for request in requests))
+        finally:
+            await runtime.close()
+        return [(event.completion_tokens, event.fingerprint.startswith(engine)) for event in found]  # type: ignore[union-attr]
+
+    assert asyncio.run(body()) == [(4, True)] * 6
