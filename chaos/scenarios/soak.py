@@ -11,6 +11,7 @@ import time
 from collections import Counter
 
 import httpx
+import psutil
 
 from serving import Server, serving
 from stage import Stage
@@ -48,12 +49,15 @@ def play(stage: Stage) -> None:
     seconds = 1800 * stage.scale
     statuses: Counter[int] = Counter()
     memory: list[tuple[float, float]] = []
-    with serving(stage) as server:
+    alone: list[float] = []
+    # A small cache is soon full: what grows after that is no cache.
+    with serving(stage, context_tokens=2048, max_sequences=4) as server:
         began = time.monotonic()
         number = 0
         while (elapsed := time.monotonic() - began) < seconds:
             statuses[_one(server, number)] += 1
             memory.append((elapsed, server.rss() / 2**20))
+            alone.append(psutil.Process(server.pid).memory_info().rss / 2**20)
             number += 1
             time.sleep(max(0.0, 1 - (time.monotonic() - began - elapsed)))
         restarts = sum(worker["restarts"] for worker in server.status())
@@ -63,5 +67,6 @@ def play(stage: Stage) -> None:
     stage.count("by status (499: the client left)", dict(sorted(statuses.items())))
     stage.none("answers of 5xx", [status for status in statuses if status >= 500])
     stage.count("memory of server and workers, early and late", f"{early:.0f} MiB, {late:.0f} MiB")
+    stage.count("of these the server alone", f"{alone[len(alone) // 10]:.0f} MiB, {alone[-1]:.0f} MiB")
     stage.at_most("growth", 100 * (late / early - 1), 5, " %")
     stage.at_most("workers that were replaced", restarts, 0)
