@@ -7,6 +7,7 @@ keys, stored chats, the log and time-outs go on as if nothing had happened.
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import httpx
 
@@ -37,14 +38,21 @@ def _answers(server: Server) -> list[httpx.Response]:
     ]
 
 
+def _set(clock: Path, seconds: int) -> None:
+    """In one step: the server reads the file at any moment."""
+    half = clock.with_suffix(".half")
+    half.write_text(str(seconds))
+    half.replace(clock)
+
+
 def play(stage: Stage) -> None:
     """Jump, ask for everything, jump on."""
     clock = stage.scratch / "clock"
-    clock.write_text("0")
+    _set(clock, 0)
     found: list[tuple[int, int, str]] = []
     with serving(stage, echo="delay=0", environment={"CHAOS_CLOCK": str(clock)}) as server:
         for jump in JUMPS:
-            clock.write_text(str(jump))
+            _set(clock, jump)
             found += [(jump, answer.status_code, str(answer.url)[-40:]) for answer in _answers(server)]
         workers = server.status()
         alive = server.alive
