@@ -124,7 +124,12 @@ def _rounded(figures: dict[str, float]) -> dict[str, float]:
 def main() -> None:
     """Measure what is installed and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--budget", type=float, default=70.0, help="seconds for each curve")
+    parser.add_argument(
+        "--budget",
+        type=float,
+        default=70.0,
+        help="seconds for each curve over streams; three times that for each over prompts",
+    )
     arguments = parser.parse_args()
     here = installed()
     models = [model for model in (TINY, EMBEDDER, SMALL, DEFAULT) if model in here]
@@ -133,7 +138,7 @@ def main() -> None:
         "benchmark": "load",
         "tokens": TOKENS,
         "streams": {model: streams(model, arguments.budget) for model in texts},
-        "prompts": {model: prompts(model, arguments.budget) for model in texts},
+        "prompts": {model: prompts(model, 3 * arguments.budget) for model in texts},
         "models": together(models),
         "not_installed": sorted({TINY, SMALL, DEFAULT, EMBEDDER} - set(here)),
     }

@@ -13,10 +13,15 @@ from peers.base import Peer, Site
 _CONVERT = """
 import sys, torch
 from pathlib import Path
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 gguf, folder = Path(sys.argv[1]), sys.argv[2]
-model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16)
+floats = {"dtype": torch.bfloat16, "quantization_config": GgufConfig(dequantize=True)}
+model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, **floats)
 tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+config, weights = model.config, model.state_dict()
+config.__dict__.pop("quantization_config", None)  # else it refuses to save
+model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+model.load_state_dict(weights)
 model.save_pretrained(folder)
 tokenizer.save_pretrained(folder)
 """
@@ -33,14 +38,24 @@ def _prepare(site: Site) -> None:
 
 def _command(site: Site) -> list[str]:
     program = site.python.parent / "transformers"
-    options = ["--host", "127.0.0.1", "--port", str(site.port), "--device", "cpu", "--dtype", "bfloat16"]
+    options = [
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(site.port),
+        "--device",
+        "cpu",
+        "--dtype",
+        "bfloat16",
+        "--continuous-batching",
+    ]
     return [str(program), "serve", *options]
 
 
 def _body(model: str, prompt: str, tokens: int) -> dict[str, Any]:
     return {
         "model": model,
-        "messages": [{"role": "user", "content": prompt}],
+        "prompt": prompt,
         "max_tokens": tokens,
         "temperature": 0,
         "stream": True,
@@ -53,7 +68,6 @@ PEER = Peer(
     package="transformers",
     command=_command,
     model_name=lambda site: str(_folder(site)),
-    path="/v1/chat/completions",
     body=_body,
     prepare=_prepare,
     environment=lambda site: {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": str(site.threads)},
