@@ -165,9 +165,9 @@ def test_every_token_is_counted(bench: Bench) -> None:
 
 
 def test_an_answer_that_ends_by_itself_says_stop_and_counts_the_end_token(bench: Bench) -> None:
-    answer = bench.ask(_chat("hi"), 400)
+    answer = bench.ask(_chat("What is the capital of France?"), 400)
     assert answer.finish == "stop"
-    again = bench.ask(_chat("hi"), 400, top_logprobs=0)
+    again = bench.ask(_chat("What is the capital of France?"), 400, top_logprobs=0)
     assert again.tokens == answer.tokens
 
 

@@ -124,7 +124,7 @@ def engine_file(folder: Path) -> EngineFile:
 
 
 def _check_room(weights: Path, folder: Path, rewrite: bool) -> None:
-    needed = int(weights.stat().st_size * (3.0 if rewrite else 1.4))
+    needed = int(weights.stat().st_size * (3.6 if rewrite else 2.4))  # network and simplified network; rewritten file
     existing = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
     free = shutil.disk_usage(existing).free
     if free < needed:

@@ -12,7 +12,7 @@ import struct
 import sys
 from pathlib import Path
 
-from aigc.engines import gguf_header, openvino_folder, openvino_grammar, vocabulary
+from aigc.engines import gguf_header, openvino_folder, openvino_grammar, openvino_simplify, vocabulary
 
 _BUILT_IN_LIMIT = 8192
 """OpenVINO's GGUF reader builds tokenizers that cut every text off here, without a word."""
@@ -28,6 +28,7 @@ def main(source: Path) -> None:
     header = gguf_header.read(source)
     openvino_genai.LLMPipeline(str(source), "CPU", enable_save_ov_model=True)
     lift_limit(folder)
+    simplify(folder)
     size = len(header.metadata["tokenizer.ggml.tokens"])
     openvino_grammar.write_stand_in(folder / openvino_folder.GRAMMAR, size)
     openvino_folder.describe(
@@ -39,6 +40,22 @@ def main(source: Path) -> None:
             cache_bytes_per_token=prove(folder),
         ),
     )
+
+
+def simplify(folder: Path) -> None:
+    """Replace the saved network by a smaller one that computes the same."""
+    import openvino
+
+    network = folder / openvino_folder.NETWORK
+    new = folder / "new"
+    new.mkdir()
+    model = openvino.Core().read_model(network)
+    openvino_simplify.simplify(model)
+    openvino.save_model(model, new / openvino_folder.NETWORK, compress_to_fp16=False)
+    del model  # its weights are mapped from the file that is replaced now
+    for file in new.iterdir():
+        file.replace(folder / file.name)
+    new.rmdir()
 
 
 def lift_limit(folder: Path) -> None:
