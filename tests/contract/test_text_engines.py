@@ -188,6 +188,26 @@ def test_a_seed_repeats_and_another_differs(bench: Bench) -> None:
     assert first != other
 
 
+@pytest.mark.parametrize("length", [3, 64, 65, 140])
+def test_a_repeatable_sequence_is_the_same_to_the_last_bit_alone_and_beside_others(bench: Bench, length: int) -> None:
+    if bench.name == "llama_cpp":
+        pytest.skip("llama.cpp lays the sequences of its slots into one cache, which changes the order of sums")
+    prompt = [1000 + 37 * n for n in range(length)]
+    draw = Draw(temperature=1.0, top_p=0.95, seed=7, presence_penalty=0.5)
+
+    def ask() -> list[tuple[str, float | None]]:
+        answer = bench.ask(prompt, 6, draw, ignore_eos=True, top_logprobs=0, repeatable=True)
+        return [(entry.token, entry.logprob) for entry in answer.logprobs]
+
+    alone = ask()
+    assert ask() == alone
+    noise = [bench.submit([1000 + n] * (1 + 9 * n), 60, ignore_eos=True) for n in range(5)]
+    bench.until(lambda: all(bench.deltas.get(i) for i in noise[:2]))
+    assert ask() == alone
+    for sequence in noise:
+        bench.engine.cancel(sequence)
+
+
 def test_a_cancelled_sequence_is_silent_at_once_and_its_place_is_free(bench: Bench) -> None:
     ids = [bench.submit(_chat(f"Write about {n}."), 1500, ignore_eos=True) for n in range(2)]
     bench.until(lambda: all(len(bench.deltas.get(i, [])) > 2 for i in ids))

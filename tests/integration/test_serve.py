@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -63,6 +65,43 @@ def test_the_same_seed_gives_the_same_text_and_another_seed_another(client: open
 
     assert ask(7) == ask(7)
     assert ask(7) != ask(8)
+
+
+def test_a_seed_repeats_under_eight_noisy_streams_and_for_every_choice(client: openai.OpenAI) -> None:
+    def ask(_: int = 0) -> tuple[str | None, ...]:
+        answer = client.chat.completions.create(
+            model="tiny",
+            messages=[{"role": "user", "content": "Invent a name for a boat."}],
+            seed=11,
+            temperature=1.0,
+            max_tokens=8,
+            n=2,
+        )
+        return tuple(choice.message.content for choice in answer.choices)
+
+    leave = threading.Event()
+
+    def noise(number: int) -> None:
+        while not leave.is_set():
+            with client.completions.create(
+                model="tiny", prompt=f"{number}: once upon a time " * number, max_tokens=40, stream=True
+            ) as stream:
+                for _ in stream:
+                    if leave.is_set():
+                        return
+
+    alone = {ask() for _ in range(3)}
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        streams = [pool.submit(noise, number) for number in range(1, 9)]
+        try:
+            under_load = set(pool.map(ask, range(8)))
+        finally:
+            leave.set()
+        for stream in streams:
+            stream.result()
+    [texts] = alone
+    assert texts[0] != texts[1]
+    assert under_load == alone
 
 
 def test_what_one_engine_can_not_do_another_does(client: openai.OpenAI) -> None:

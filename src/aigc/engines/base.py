@@ -48,6 +48,8 @@ class SequenceRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Tell the log-probabilities of ``tokens`` first, in one delta; then ``max_tokens`` may be 0."""
     stop_ids: tuple[int, ...] = ()
     """Tokens that end this sequence, beside those that end every one."""
+    repeatable: bool = False
+    """Its seed was given: the answer shall not depend on what else is computed, as far as the engine can see to it."""
     ignore_eos: bool = False
 
 

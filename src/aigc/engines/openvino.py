@@ -14,6 +14,8 @@ import logging
 import queue
 import threading
 import time
+from collections import deque
+from collections.abc import Sequence as Tokens
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from aigc.engines import mapped, openvino_folder, openvino_grammar
 from aigc.engines.base import Emit, LoadOptions, SequenceDelta, SequenceRequest
 from aigc.engines.constraint import ToolConstraint
 from aigc.engines.guard import Guard
+from aigc.engines.openvino_repeat import PIECE_TOKENS, Company
 from aigc.engines.openvino_sequence import Sequence, generation_config
 from aigc.engines.sequence_check import check_text, refuse, refuse_token
 from aigc.errors import AigcError, Busy, EngineError, EngineMissing, InsufficientMemory
@@ -66,6 +69,7 @@ class OpenVinoEngine:
         version = openvino_genai.get_version().split("-")[0]
         self.fingerprint = f"openvino-{version}-{spec.digest[:6]}"
         self._vocabulary_size = described.vocabulary_size
+        self._company = Company(options.threads, self.context_tokens)
         self._load()
 
         self._wake = threading.Condition()
@@ -73,6 +77,7 @@ class OpenVinoEngine:
         self._cancelled: list[int] = []
         self._known: set[int] = set()  # submitted, neither finished nor cancelled
         self._closing = False
+        self._line: deque[SequenceRequest | SequenceDelta] = deque()  # taken out of the inbox, not yet in the pipeline
         self._live: dict[int, Sequence] = {}
         self._trials: queue.SimpleQueue[SequenceRequest | None] = queue.SimpleQueue()
         self._trial_began: float | None = None
@@ -146,6 +151,7 @@ class OpenVinoEngine:
         for thread in self._threads:
             thread.join()
         self._live.clear()
+        self._company.clear()
         del self._trial, self._tokenizer, self._pipe
 
     # ---------------------------------------------------------------- loading
@@ -165,8 +171,8 @@ class OpenVinoEngine:
 
         scheduler = openvino_genai.SchedulerConfig()
         scheduler.num_kv_blocks = self._blocks
-        scheduler.max_num_seqs = self._options.max_sequences
-        scheduler.max_num_batched_tokens = max(_BATCH_TOKENS, self._options.max_sequences)
+        scheduler.max_num_seqs = self._options.max_sequences + self._company.least  # room for companions
+        scheduler.max_num_batched_tokens = max(_BATCH_TOKENS, scheduler.max_num_seqs + PIECE_TOKENS)
         scheduler.enable_prefix_caching = True
         properties = openvino_folder.PROPERTIES | {
             "INFERENCE_NUM_THREADS": self._options.threads,
@@ -228,15 +234,15 @@ class OpenVinoEngine:
     def _run(self) -> None:
         while True:
             with self._wake:
-                while not (self._inbox or self._cancelled or self._live or self._closing):
+                while not (self._inbox or self._cancelled or self._line or self._live or self._closing):
                     self._work_since = time.monotonic() if self._known else None
                     self._wake.wait()
                 if self._closing:
                     return
                 inbox, self._inbox = self._inbox, []
                 cancelled, self._cancelled = self._cancelled, []
-                inbox = [note for note in inbox if note.id in self._known]
-            deltas = self._admit(inbox)
+            self._line.extend(inbox)
+            deltas = self._admit()
             for sequence_id in cancelled:
                 # The handle's end takes the request out of the pipeline with the next step.
                 if sequence := self._live.pop(sequence_id, None):
@@ -245,24 +251,41 @@ class OpenVinoEngine:
             deltas += self._step()
             self._settle(deltas)
 
-    def _admit(self, notes: list[SequenceRequest | SequenceDelta]) -> list[SequenceDelta]:
-        refused = []
-        for note in notes:
+    def _admit(self) -> list[SequenceDelta]:
+        """Let in who waits, in order; a repeatable one shares no step with other prompts."""
+        refused: list[SequenceDelta] = []
+        while self._line and not self._company.reading:
+            note = self._line[0]
+            reading = [sequence.repeatable for sequence in self._live.values() if sequence.reading]
+            if any(reading):
+                break
+            tokens: Tokens[int] | None = None
+            if isinstance(note, SequenceRequest) and note.id in self._known:
+                if note.repeatable and reading:
+                    break
+                tokens = self._company.lead(self._pipe, note, len(self._pieces)) if note.repeatable else note.tokens
+                if tokens is None:
+                    break
+            self._line.popleft()
             if isinstance(note, SequenceDelta):
                 refused.append(note)
-                continue
-            try:
-                config = generation_config(note, self._speech.stop_ids)
-                handle = self._pipe.add_request(note.id, Sequence.tensor(note.tokens), config)
-            except Exception as error:
-                _log.exception("a sequence was refused")
-                refused.append(SequenceDelta(id=note.id, error=_failed(error)))
-            else:
-                self._live[note.id] = Sequence(note, handle, self._pieces)
+            elif tokens is not None:
+                refused += self._let_in(note, tokens)
         return refused
+
+    def _let_in(self, request: SequenceRequest, tokens: Tokens[int]) -> list[SequenceDelta]:
+        try:
+            config = generation_config(request, self._speech.stop_ids)
+            handle = self._pipe.add_request(request.id, Sequence.tensor(tokens), config)
+        except Exception as error:
+            _log.exception("a sequence was refused")
+            return [SequenceDelta(id=request.id, error=_failed(error))]
+        self._live[request.id] = Sequence(request, handle, self._pieces)
+        return []
 
     def _step(self) -> list[SequenceDelta]:
         try:
+            self._company.fill(self._pipe, self._live.values())
             if self._pipe.has_non_finished_requests():
                 self._pipe.step()
             return [delta for sequence in self._live.values() if (delta := self._read(sequence)) is not None]
@@ -270,6 +293,7 @@ class OpenVinoEngine:
             _log.exception("a step failed; %d sequences are lost and the pipeline is opened again", len(self._live))
             failed = [SequenceDelta(id=sequence_id, error=_failed(error)) for sequence_id in self._live]
             self._live.clear()
+            self._company.clear()
             self._reopen()
             return failed
 

@@ -51,6 +51,17 @@ def generation_config(request: SequenceRequest, stop_ids: Tokens[int]) -> Any:
     return config
 
 
+def helper_config(max_tokens: int) -> Any:
+    """For sequences that nobody reads."""
+    import openvino_genai
+
+    config = openvino_genai.GenerationConfig()
+    config.max_new_tokens = max_tokens
+    config.apply_chat_template = False
+    config.ignore_eos = True
+    return config
+
+
 class Sequence:
     """A sequence that the pipeline works on.
 
@@ -63,6 +74,9 @@ class Sequence:
     def __init__(self, request: SequenceRequest, handle: Any, pieces: Tokens[bytes]) -> None:
         self.id = request.id
         self.handle = handle
+        self.repeatable = request.repeatable
+        self.reading = True
+        """Whether its prompt is still being computed."""
         self._text = Detokeniser(pieces)
         self._pieces = pieces
         self._with_logprobs = request.top_logprobs is not None
@@ -88,6 +102,7 @@ class Sequence:
                 finish = _REASONS.get(reason, finish)
         if not tokens and finish is None:
             return None
+        self.reading = False
         drawn = list(zip(tokens, scores, strict=True)) if self._with_logprobs else []
         if finish == "stop":
             del drawn[-1:]  # the end token is no part of the answer

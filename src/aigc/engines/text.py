@@ -156,6 +156,7 @@ class TextService:
                 top_logprobs=request.top_logprobs if request.drawn == request.n else request.top_logprobs or 0,
                 score_prompt=scores_prompt,
                 stop_ids=ready.stop_ids,
+                repeatable=request.sampling.seed is not None,
                 ignore_eos=request.ignore_eos,
             )
             for i in range(request.drawn)
