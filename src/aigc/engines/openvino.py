@@ -263,8 +263,13 @@ class OpenVinoEngine:
             if isinstance(note, SequenceRequest) and note.id in self._known:
                 if note.repeatable and reading:
                     break
-                tokens = self._company.lead(self._pipe, note, len(self._pieces)) if note.repeatable else note.tokens
-                if tokens is None:
+                try:
+                    tokens = self._company.lead(self._pipe, note, len(self._pieces)) if note.repeatable else note.tokens
+                except Exception as error:
+                    _log.exception("a piece of a prompt was refused")
+                    self._company.clear()
+                    note = SequenceDelta(id=note.id, error=_failed(error))
+                if tokens is None and isinstance(note, SequenceRequest):
                     break
             self._line.popleft()
             if isinstance(note, SequenceDelta):
