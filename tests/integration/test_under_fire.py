@@ -72,7 +72,7 @@ def test_more_long_prompts_than_the_cache_holds_are_all_answered(
     models_home: Path, engine: str, bias: dict[int, float]
 ) -> None:
     settings = load(
-        None, home=models_home, preload=False, context_tokens=1024, max_sequences=4
+        None, home=models_home, preload=False, context_tokens=1024, max_sequences=4, hang_seconds=120.0
     )  # room for 2,048 tokens
     sampling = Sampling(temperature=0.0, logit_bias=bias)
 

@@ -18,6 +18,8 @@ import tempfile
 import time
 from collections.abc import Callable
 
+import psutil
+
 from aigc.engines.base import LoadOptions
 from aigc.errors import EngineError, WorkerDied
 from aigc.runtime import wire
@@ -31,6 +33,8 @@ log = logging.getLogger(__name__)
 _PING_SECONDS = 2.0
 _PINGS_PER_HANG = 5
 """A worker must be looked at several times before its silence is held against it."""
+_COMPUTING_FACTOR = 2.5
+"""A silent worker that still spends processor time is given this much longer."""
 _STALL_SECONDS = 60.0
 """An engine that has work and gives no sign this long is taken to hang; one prefill step takes seconds at most."""
 _CLOSE_SECONDS = 5.0
@@ -216,7 +220,7 @@ class WorkerProcess:
 
     async def _watch(self) -> None:
         while self.state == "ready":
-            asked = time.monotonic()
+            asked, spent = time.monotonic(), self._spent_seconds()
             self._link.send(wire.Ping())
             await asyncio.sleep(self._ping_seconds)
             now = time.monotonic()
@@ -224,9 +228,18 @@ class WorkerProcess:
                 self._last_report = now
             silence = now - self._last_report
             unanswered = self._last_report < asked
-            if unanswered and silence + 1.5 * self._ping_seconds > self._hang_seconds:  # the next look is too late
+            # One that computes may only be slow on a busy machine; one that is stopped or locked spends nothing.
+            patience = self._hang_seconds * (_COMPUTING_FACTOR if self._spent_seconds() > spent else 1)
+            if unanswered and silence + 1.5 * self._ping_seconds > patience:  # the next look is too late
                 log.error("worker of %s (pid %s) is silent for %.0f s: killed", self.spec.id, self.pid, silence)
                 await self.kill("hung and was ended", unexpected=True)
+
+    def _spent_seconds(self) -> float:
+        """Processor time of the process so far."""
+        with contextlib.suppress(psutil.Error):
+            times = psutil.Process(self.pid).cpu_times()
+            return float(times.user + times.system)
+        return 0.0
 
     def _fail_all(self, reason: str) -> None:
         self.state = "dead"
