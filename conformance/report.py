@@ -55,10 +55,9 @@ def _table(ours: dict[str, Row], peers: dict[str, Row]) -> str:
     lines.append("|---|---|---|---|---|---|---|")
     for suite in ALL:
         a, b = ours.get(suite.name), peers.get(suite.name)
-        if a or b:
-            refused = str(a["refused"]) if a else ""
-            cells = [suite.name, _score(a), refused, _score(b), _verdict(a, b, findings=suite.fewer_is_better)]
-            lines.append("| " + " | ".join([*cells, _notes(a), _notes(b)]) + " |")
+        refused = str(a["refused"]) if a else ""
+        cells = [suite.name, _score(a), refused, _score(b), _verdict(a, b, findings=suite.fewer_is_better)]
+        lines.append("| " + " | ".join([*cells, _notes(a), _notes(b)]) + " |")
     return "\n".join(lines)
 
 
