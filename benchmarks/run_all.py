@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -39,10 +40,17 @@ SLOW = ("peers",)
 def run(name: str, *more: str) -> str | None:
     """Measure. Returns: what went wrong."""
     command = [sys.executable, str(HERE / RUNS[name][0]), *RUNS[name][1:], *more]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=SECONDS, check=True)
-        result = json.loads(done.stdout.strip().splitlines()[-1])
-    except (subprocess.SubprocessError, ValueError, IndexError) as error:
+        printed, _ = process.communicate(timeout=SECONDS)
+        if process.returncode:
+            return f"it ended with {process.returncode}"
+        result = json.loads(printed.strip().splitlines()[-1])
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGINT)  # as from the keyboard: it ends the servers that it started
+        process.wait(60)
+        return f"it took more than {SECONDS} s"
+    except (ValueError, IndexError) as error:
         return f"{type(error).__name__}: {error}"[:300]
     (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return None

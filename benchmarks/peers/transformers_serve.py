@@ -27,6 +27,9 @@ tokenizer.save_pretrained(folder)
 """
 
 
+_BLOCK_TOKENS = 32
+
+
 def _folder(site: Site) -> Path:
     return site.folder / site.model
 
@@ -49,7 +52,10 @@ def _command(site: Site) -> list[str]:
         "bfloat16",
         "--continuous-batching",
     ]
-    return [str(program), "serve", *options]
+    # Without these it takes most of the machine's memory for its cache.
+    blocks = site.streams * site.context_tokens // _BLOCK_TOKENS
+    cache = ["--cb-block-size", str(_BLOCK_TOKENS), "--cb-num-blocks", str(blocks), "--cb-max-batch-tokens", "512"]
+    return [str(program), "serve", *options, *cache]
 
 
 def _body(model: str, prompt: str, tokens: int) -> dict[str, Any]:
