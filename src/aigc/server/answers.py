@@ -134,7 +134,7 @@ class TextAnswer(Response):
                 if self._keep is not None and collected is not None:
                     whole = self._form.whole(collected.choices, collected.usage())
                     await sse.alive(self._keep(scope, whole), send)
-                await send(_piece(self._form.closing(pieces.usage()) + sse.DONE))
+                await send(_piece(pieces.ends() + self._form.closing(pieces.usage()) + sse.DONE))
             except Exception as error:
                 # The status is out, the error becomes an event.
                 ours = error if isinstance(error, AigcError) else errors.from_unexpected(error, notes.id)
@@ -187,6 +187,8 @@ class _Pieces:
         self._notes = notes
         self._collected = collected
         self._pieces: list[bytes] = []
+        # What is to be kept may not look complete before it is kept.
+        self._ends: list[bytes] = self._pieces if collected is None else []
         self._usages: list[Usage] = []
 
     def add(self, events: Sequence[tuple[int, Event]]) -> _Pieces:
@@ -199,13 +201,18 @@ class _Pieces:
             if self._collected is not None:
                 self._collected.add(source, event)
             assert isinstance(event, TextEvent)
-            self._pieces.append(self._encode(source, event))
+            pieces = self._ends if isinstance(event, Finished) else self._pieces
+            pieces.append(self._encode(source, event))
         return self
 
     def take(self) -> bytes:
         body = b"".join(self._pieces)
         self._pieces.clear()
         return body
+
+    def ends(self) -> bytes:
+        """The ends of the choices, where they were held back."""
+        return b"".join(self._ends)
 
     def usage(self) -> Usage:
         return total(self._usages)
