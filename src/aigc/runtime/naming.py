@@ -39,12 +39,12 @@ def resolve(
         UserError: the model can't do this; lists those that can.
     """
     able = [spec for spec in models if capability in spec.capabilities]
-    target = _follow(name, known)
+    target = follow(name, known)
     if capability == "embedding" and target in (DEFAULT, EMBEDDING):
         # Of a remote model nobody knows whether it embeds: it is asked by its own name only.
         target = next((spec.id for spec in able if spec.embedding_width is not None), target)
     elif target == DEFAULT and default is not None:
-        target = _follow(default, known)
+        target = default
     spec = next((spec for spec in models if spec.id == target), None)
     if spec is None:
         raise unknown(name, target, models)
@@ -54,7 +54,8 @@ def resolve(
     return spec
 
 
-def _follow(name: str, known: Mapping[str, str]) -> str:
+def follow(name: str, known: Mapping[str, str]) -> str:
+    """What an alias stands for in the end; another name stands for itself. Raises: UserError: it leads in a circle."""
     for _ in range(_MAX_HOPS):
         if name not in known:
             return name

@@ -97,6 +97,7 @@ class WorkerProcess:
         self._last_report = 0.0
         self._tasks: list[asyncio.Task[None]] = []
         self._popen: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
         self._link = Link(spec.id, self._take, self._lost)
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the process is reaped
 
@@ -105,13 +106,9 @@ class WorkerProcess:
         """Process id while it lives."""
         return self._popen.pid if self._popen is not None and self.state != "dead" else None
 
-    async def start(self, load_seconds: float) -> None:
-        """Start the process and load the model.
-
-        Raises:
-            AigcError: what the worker said, or EngineError if it took longer than ``load_seconds`` or died.
-        """
-        ours, theirs = socket.socketpair()
+    def launch(self) -> None:
+        """Start the process, which begins to load the model. Needs no event loop; `start` does this if nobody did."""
+        self._socket, theirs = socket.socketpair()
         with theirs:
             self._popen = subprocess.Popen(
                 [sys.executable, "-m", "aigc.runtime.worker", str(theirs.fileno()), str(os.getpid())],
@@ -123,10 +120,29 @@ class WorkerProcess:
                 cwd=os.path.abspath(os.sep),  # `python -m` imports from the current folder first: not from the user's
                 start_new_session=True,
             )
+        with contextlib.suppress(OSError):  # it is dead already, which whoever connects will notice
+            self._socket.sendall(wire.pack(wire.Load(self.spec, self.file, self.options)))
+
+    def abandon(self) -> None:
+        """End a process that was launched and never connected to. Needs no event loop."""
+        if self._popen is not None and self._socket is not None:
+            self._popen.kill()
+            self._socket.close()
+            self._wait(_CLOSE_SECONDS)
+        self._words.close()
+        self.state = "dead"
+
+    async def start(self, load_seconds: float) -> None:
+        """Start the process, if it isn't yet, and wait until the model is loaded.
+
+        Raises:
+            AigcError: what the worker said, or EngineError if it took longer than ``load_seconds`` or died.
+        """
         self._loaded = asyncio.get_running_loop().create_future()
         try:
-            await asyncio.get_running_loop().create_connection(lambda: self._link, sock=ours)
-            self._link.send(wire.Load(self.spec, self.file, self.options))
+            if self._popen is None:
+                self.launch()
+            await asyncio.get_running_loop().create_connection(lambda: self._link, sock=self._socket)
             await asyncio.wait_for(asyncio.shield(self._loaded), load_seconds)
         except (asyncio.TimeoutError, TimeoutError):
             await self.kill("took too long to load")
@@ -134,8 +150,6 @@ class WorkerProcess:
                 f"{self.spec.id} did not load within {load_seconds:g} s", hint="AIGC_LOAD_SECONDS sets the limit"
             ) from None
         except BaseException:
-            if not self._link.connected:
-                ours.close()
             await self.kill("loading failed")
             raise
         self._tasks.append(asyncio.create_task(self._watch(), name=f"watch {self.spec.id}"))
@@ -175,7 +189,10 @@ class WorkerProcess:
         for task in self._tasks:
             if task is not asyncio.current_task():
                 task.cancel()
-        self._link.close()
+        if self._link.connected:
+            self._link.close()
+        elif self._socket is not None:
+            self._socket.close()
         try:
             if self._popen is not None:
                 with contextlib.suppress(ProcessLookupError):

@@ -78,6 +78,19 @@ class Runtime:
         self._last_event = float("-inf")
         self._installed = _Snapshot(stamp=-1, models=(), default_id=None)
 
+    def launch(self) -> None:
+        """Begin to load the default model before the event loop runs, where it is to be preloaded; `start` goes on."""
+        spec = next((spec for spec in self._snapshot().models if spec.id == self.default_id()), None)
+        if self._settings.preload and spec is not None:
+            seat = self._seat(spec, _PROBE)
+            if self._has_room(spec, seat.file):
+                seat.launch()
+
+    def abandon(self) -> None:
+        """End what `launch` began, where `start` was never called."""
+        for seat in self._seats.values():
+            seat.abandon()
+
     async def start(self) -> None:
         """Begin to unload idle models, and to load the default one if the settings say so."""
         await asyncio.gather(*(remote.refresh() for remote in self._remotes))
@@ -105,7 +118,7 @@ class Runtime:
     def default_id(self) -> str | None:
         """What ``default`` stands for."""
         chosen = self._settings.default_model
-        return self._snapshot().default_id if chosen == "auto" else chosen
+        return self._snapshot().default_id if chosen == "auto" else naming.follow(chosen, self._aliases)
 
     def _snapshot(self) -> _Snapshot:
         """Read the store again only when its folder has changed: this is asked for every request."""

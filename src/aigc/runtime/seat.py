@@ -60,6 +60,8 @@ class Seat:
         self._load_seconds = load_seconds
         self._hang_seconds = hang_seconds
         self._process: WorkerProcess | None = None
+        self._launched: WorkerProcess | None = None
+        """Begun before there was an event loop; the next start goes on with it."""
         self._starting: asyncio.Task[WorkerProcess] | None = None
         self._last_used = time.monotonic()
         self._budget = RestartBudget()
@@ -78,7 +80,11 @@ class Seat:
     @property
     def in_memory(self) -> bool:
         """Whether a process holds the model, or has been given the room to load it."""
-        return self._has_room or (self._process is not None and self._process.state != "dead")
+        return (
+            self._has_room
+            or self._launched is not None
+            or (self._process is not None and self._process.state != "dead")
+        )
 
     @property
     def busy(self) -> bool:
@@ -89,6 +95,17 @@ class Seat:
     def idle_seconds(self) -> float:
         """Since the last answer ended; 0 while one runs."""
         return 0.0 if self.busy else time.monotonic() - self._last_used
+
+    def launch(self) -> None:
+        """Begin to load before the event loop runs: the first request, or the first preloading, goes on with it."""
+        self._launched = self._new_process()
+        self._launched.launch()
+
+    def abandon(self) -> None:
+        """End what `launch` began, where no event loop ever went on with it."""
+        if self._launched is not None:
+            self._launched.abandon()
+            self._launched = None
 
     async def answer(self, request: Request, deliver: Deliver) -> None:
         """Wait for a place, start the process if need be, and deliver the events. Raises: AigcError."""
@@ -146,9 +163,7 @@ class Seat:
 
     async def _load(self) -> WorkerProcess:
         began = time.monotonic()
-        process = WorkerProcess(
-            self.spec, self.file, self.options, hang_seconds=self._hang_seconds, on_death=self._restart
-        )
+        process, self._launched = self._launched or self._new_process(), None
         try:
             await process.start(self._load_seconds)
         except AigcError as error:
@@ -156,6 +171,11 @@ class Seat:
             raise
         log.info("loaded %s in %.1f s (pid %s)", self.name, time.monotonic() - began, process.pid)
         return process
+
+    def _new_process(self) -> WorkerProcess:
+        return WorkerProcess(
+            self.spec, self.file, self.options, hang_seconds=self._hang_seconds, on_death=self._restart
+        )
 
     def _restart(self, process: WorkerProcess, error: WorkerDied) -> None:
         """Start the process again before the next request comes, if one is likely and the budget allows it."""
@@ -192,6 +212,9 @@ class Seat:
         if self._starting is not None:
             self._starting.cancel()
             await asyncio.wait([self._starting])
+        if self._launched is not None:
+            process, self._launched = self._launched, None
+            await process.close()
         if self._process is not None:
             log.info("unloading %s", self.name)
             process, self._process = self._process, None

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aigc.db.keys import Identity, Keys
 from aigc.errors import Conflict, StorageFull, UserError
 from aigc.server import logs
 from aigc.settings import Settings
@@ -25,6 +24,7 @@ from aigc.settings import Settings
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from aigc.db.keys import Keys
     from aigc.server.ports import Runtime
 
 RUN_FILE = "server.json"
@@ -66,16 +66,19 @@ def serve(
         Conflict: the port is taken.
         StorageFull: the home folder can't be written.
     """
-    from aigc.server.app import create_app
-    from aigc.server.uvicorn_server import Server
-
     logs.configure(settings.log_level)
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(contextlib.closing(_listen(settings)))
         _make_home(settings)
+        if runtime is None:
+            # Before all that is imported for the server: the model loads meanwhile, in its own process.
+            runtime = _launched(settings, stack)
+        from aigc.db.keys import Keys
+        from aigc.server.app import create_app
+        from aigc.server.uvicorn_server import Server
+
         keys = stack.enter_context(contextlib.closing(Keys(settings.database)))
         new_key = _first_key(settings, keys)
-        runtime = runtime or _installed(settings)
         app = create_app(settings, runtime, keys, page=page)
         info = _start_info(settings, keys, app, listener, new_key)
         stack.callback(_forget_run_file, info.run_file)  # whichever way it ends: nobody must find a dead address
@@ -83,13 +86,16 @@ def serve(
         server.run_on(listener)
 
 
-def _installed(settings: Settings) -> Runtime:
+def _launched(settings: Settings, stack: contextlib.ExitStack) -> Runtime:
     from aigc.runtime.runtime import Runtime as InstalledModels
     from aigc.store import Store
     from aigc.store.memory import available_memory_bytes
 
     free = available_memory_bytes()  # now: a loaded model lowers it, and the default must not change with that
-    return InstalledModels(settings, Store(settings, free_memory=lambda: free))
+    runtime = InstalledModels(settings, Store(settings, free_memory=lambda: free))
+    stack.callback(runtime.abandon)
+    runtime.launch()
+    return runtime
 
 
 def _make_home(settings: Settings) -> None:
@@ -147,6 +153,8 @@ def _listen(settings: Settings) -> socket.socket:
 def _start_info(
     settings: Settings, keys: Keys, app: FastAPI, listener: socket.socket, new_key: str | None
 ) -> StartInfo:
+    from aigc.db.keys import Identity
+
     port = listener.getsockname()[1]
     host = "127.0.0.1" if settings.host in ("", "0.0.0.0", "::") else settings.host  # noqa: S104 - compared with
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -322,6 +322,48 @@ def test_a_model_that_can_never_fit_is_refused_with_both_numbers() -> None:
     scene(body)
 
 
+def test_a_model_that_was_launched_before_the_event_loop_is_the_one_that_answers() -> None:
+    runtime = Runtime(_settings(preload=True, default_model="other"), Models(("a", "echo:"), ("other", "echo:")))
+    runtime.launch()
+    [child] = psutil.Process().children()
+
+    async def body() -> tuple[str, list[int]]:
+        await runtime.start()
+        try:
+            return await answer(runtime, "other", ask("x")), workers_of(runtime)
+        finally:
+            await runtime.close()
+
+    assert scene(body) == ("x", [child.pid])
+    assert not child.is_running()
+
+
+def test_a_launched_model_that_nobody_goes_on_with_is_ended() -> None:
+    runtime = Runtime(_settings(preload=True), Models(("a", "echo:")))
+    runtime.launch()
+    [child] = psutil.Process().children()
+    runtime.abandon()
+    assert not child.is_running()
+
+
+def test_nothing_is_launched_where_nothing_is_to_be_preloaded_or_it_does_not_fit() -> None:
+    Runtime(_settings(), Models(("a", "echo:"))).launch()
+    Runtime(_settings(preload=True), Models()).launch()
+    Runtime(_settings(preload=True, memory_budget_bytes=2**20), Models(("a", "echo:"), memory_bytes=2**30)).launch()
+    assert psutil.Process().children() == []
+
+
+def test_an_alias_may_be_the_default_model() -> None:
+    async def body() -> tuple[str | None, bool]:
+        async with running(
+            Models(("b", "echo:"), ("a", "echo:")), default_model="mine", aliases={"mine": "a"}
+        ) as runtime:
+            assert runtime.resolve("default", "chat") == "a"
+            return runtime.default_id(), await runtime.ready()
+
+    assert scene(body) == ("a", True)
+
+
 def test_a_process_that_has_grown_is_renewed_between_two_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aigc.runtime.seat._GROWTH_BYTES", 0)  # the estimate is one byte: every process has grown
     monkeypatch.setattr("aigc.runtime.runtime._REAP_SECONDS", 0.05)
