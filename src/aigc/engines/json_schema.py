@@ -22,7 +22,8 @@ import json
 from typing import Any
 
 from aigc.engines.grammar import Grammar
-from aigc.engines.json_compiler import MAX_DEPTH, Compiler, RefusedError
+from aigc.engines.json_compiler import MAX_DEPTH, Compiler
+from aigc.engines.json_types import RefusedError
 from aigc.errors import InvalidSchema
 
 MAX_BYTES = 64 * 1024
