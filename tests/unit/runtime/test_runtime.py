@@ -322,10 +322,16 @@ def test_a_model_that_can_never_fit_is_refused_with_both_numbers() -> None:
     scene(body)
 
 
+def launched(runtime: Runtime) -> list[psutil.Process]:
+    """The processes that it starts before there is an event loop."""
+    before = set(psutil.Process().children())
+    runtime.launch()
+    return [child for child in psutil.Process().children() if child not in before]
+
+
 def test_a_model_that_was_launched_before_the_event_loop_is_the_one_that_answers() -> None:
     runtime = Runtime(_settings(preload=True, default_model="other"), Models(("a", "echo:"), ("other", "echo:")))
-    runtime.launch()
-    [child] = psutil.Process().children()
+    [child] = launched(runtime)
 
     async def body() -> tuple[str, list[int]]:
         await runtime.start()
@@ -340,17 +346,16 @@ def test_a_model_that_was_launched_before_the_event_loop_is_the_one_that_answers
 
 def test_a_launched_model_that_nobody_goes_on_with_is_ended() -> None:
     runtime = Runtime(_settings(preload=True), Models(("a", "echo:")))
-    runtime.launch()
-    [child] = psutil.Process().children()
+    [child] = launched(runtime)
     runtime.abandon()
     assert not child.is_running()
 
 
 def test_nothing_is_launched_where_nothing_is_to_be_preloaded_or_it_does_not_fit() -> None:
-    Runtime(_settings(), Models(("a", "echo:"))).launch()
-    Runtime(_settings(preload=True), Models()).launch()
-    Runtime(_settings(preload=True, memory_budget_bytes=2**20), Models(("a", "echo:"), memory_bytes=2**30)).launch()
-    assert psutil.Process().children() == []
+    large = Models(("a", "echo:"), memory_bytes=2**30)
+    assert launched(Runtime(_settings(), Models(("a", "echo:")))) == []
+    assert launched(Runtime(_settings(preload=True), Models())) == []
+    assert launched(Runtime(_settings(preload=True, memory_budget_bytes=2**20), large)) == []
 
 
 def test_an_alias_may_be_the_default_model() -> None:
