@@ -64,7 +64,9 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", metavar="BEGINNING", help="suites whose names begin like this")
+    parser.add_argument(
+        "--only", nargs="+", action="extend", metavar="BEGINNING", help="suites whose names begin like this"
+    )
     parser.add_argument("--model", default="smollm2-135m-instruct", help="an installed model; default: %(default)s")
     parser.add_argument("--no-peer", action="store_true", help="leave llama.cpp's server out")
     parser.add_argument("--list", action="store_true", help="print the names of all suites")
