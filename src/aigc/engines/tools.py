@@ -5,6 +5,10 @@ name and arguments are passed on as they arrive. Where the model is free, a call
 proven; anything less (a broken call, an unknown name, arguments that a strict schema refuses, an answer cut off) is
 given back as the plain text that it is. White space around a call that was accepted is layout, and is left out.
 
+In both, a call that repeats an earlier one (the same name, arguments that are equal as JSON) ends the answer: small
+models that were told to call something write the same call until their tokens are used up. A further call of the same
+tool is therefore held back until it is complete.
+
 Knows: text in, text and calls out. Does not know: engines, events, templates.
 """
 
@@ -20,7 +24,7 @@ from typing import Any
 
 from aigc.engines.custom import InputReader, sendable
 from aigc.engines.hermes import BEGIN, END
-from aigc.engines.json_check import parse
+from aigc.engines.json_check import equal, parse
 from aigc.engines.parts import Hidden, hidden
 from aigc.errors import EngineError
 from aigc.types import ToolCallDelta, ToolKind
@@ -36,6 +40,23 @@ class Callee:
     check: Check
     """Of the arguments; a custom tool's are ``{"input": text}``."""
     kind: ToolKind = "function"
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A complete call."""
+
+    name: str
+    value: Any
+    """Its arguments, parsed."""
+    text: str
+    """Its arguments, or a custom tool's input, as they are sent."""
+
+    def repeats(self, other: _Call) -> bool:
+        try:
+            return self.name == other.name and equal(self.value, other.value)
+        except RecursionError:
+            return False
 
 
 Part = str | ToolCallDelta | Hidden
@@ -102,10 +123,15 @@ class ToolParser:
         self._input: InputReader | None = None  # inside the input of a required custom call
         self._arguments: list[str] = []
         self._name = ""
-        self.calls = 0
-        """Calls made so far."""
+        self._pieces: list[ToolCallDelta] = []  # of a required call that may yet be a repetition
+        self._made: list[_Call] = []
         self.over = False
-        """Whether nothing more is wanted: one call was made and no second is allowed."""
+        """Whether nothing more is wanted: one call was made and no second is allowed, or a call was repeated."""
+
+    @property
+    def calls(self) -> int:
+        """Calls made so far."""
+        return len(self._made)
 
     def push(self, piece: str) -> list[Part]:
         """Take more of the answer; give back what is settled, in order.
@@ -122,10 +148,13 @@ class ToolParser:
         return found
 
     def finish(self) -> list[Part]:
-        """The answer is over: what is left is text, or nothing more can come of it."""
-        if self.over or self._required:
+        """The answer is over: what is left is text, a call that was cut off, or nothing more can come of it."""
+        if self.over:
             return []
         found: list[Part] = []
+        if self._required:
+            found += self._pieces
+            return found
         # A model may end its turn instead of writing the closing tag.
         if self._buffer.startswith(_OPEN) and (call := self._proven(self._buffer[len(_OPEN) :])):
             self._accept(call, self._layout + self._buffer, found)
@@ -179,8 +208,8 @@ class ToolParser:
         self._buffer, self._layout = self._buffer[end + len(_CLOSE) :], ""
         return True
 
-    def _proven(self, body: str) -> tuple[str, str] | None:
-        """(name, arguments) of a call that is complete and allowed."""
+    def _proven(self, body: str) -> _Call | None:
+        """A call that is complete and allowed."""
         try:
             value = parse(body)
         except ValueError:
@@ -192,24 +221,28 @@ class ToolParser:
         if callee is None or not isinstance(arguments, dict) or callee.check(arguments) is not None:
             return None
         if callee.kind == "custom":
-            return name, sendable(arguments["input"])
+            return _Call(name, arguments, sendable(arguments["input"]))
         if match := _HEAD.match(body):
             scanner = ObjectScanner()
-            return name, body[match.end() : match.end() + scanner.end(body[match.end() :])]
-        return name, json.dumps(arguments)  # half a surrogate pair, say, could not be sent otherwise
+            return _Call(name, arguments, body[match.end() : match.end() + scanner.end(body[match.end() :])])
+        return _Call(name, arguments, json.dumps(arguments))  # half a surrogate pair, say, could not be sent otherwise
 
-    def _accept(self, call: tuple[str, str], words: str, found: list[Part]) -> None:
-        name, arguments = call
+    def _accept(self, call: _Call, words: str, found: list[Part]) -> None:
         found.append(hidden(words))
-        found.append(self._piece(arguments, id=new_id(), name=name, kind=self._callees[name].kind))
-        self._count()
+        piece = self._piece(call.text, id=new_id(), name=call.name, kind=self._callees[call.name].kind)
+        if self._count(call):
+            found.append(piece)
 
     def _piece(self, arguments: str, **fields: Any) -> ToolCallDelta:
         return ToolCallDelta(index=self.calls, arguments=arguments, **fields)
 
-    def _count(self) -> None:
-        self.calls += 1
-        self.over = not self._parallel
+    def _count(self, call: _Call) -> bool:
+        """Whether it is a call of its own; a repetition ends the answer."""
+        repeated = any(call.repeats(other) for other in self._made)
+        if not repeated:
+            self._made.append(call)
+        self.over = repeated or not self._parallel
+        return not repeated
 
     # ------------------------------------------------------------ required: pieces of calls
 
@@ -237,8 +270,15 @@ class ToolParser:
         self._input = InputReader() if self._callees[match[1]].kind == "custom" else None
         self._arguments = []
         self._buffer = text[match.end() :]
-        found.append(self._piece("", id=new_id(), name=match[1], kind=self._callees[match[1]].kind))
+        self._tell(self._piece("", id=new_id(), name=match[1], kind=self._callees[match[1]].kind), found)
         return bool(self._buffer)
+
+    def _tell(self, piece: ToolCallDelta, found: list[Part]) -> None:
+        """Pass a piece on, or hold it back while the call could be a repetition."""
+        if any(call.name == self._name for call in self._made):
+            self._pieces.append(piece)
+        else:
+            found.append(piece)
 
     def _wait_for(self, tag: str, text: str) -> bool:
         if not tag.startswith(text[: len(tag)]):
@@ -254,19 +294,23 @@ class ToolParser:
         self._buffer = self._buffer[len(piece) :]
         self._arguments.append(piece)
         if self._input is None:
-            found.append(self._piece(piece))
+            self._tell(self._piece(piece), found)
         elif text := self._input.push(piece):
-            found.append(self._piece(text, kind="custom"))
+            self._tell(self._piece(text, kind="custom"), found)
         if end < 0:
             return False
         self._scanner = None
+        text = "".join(self._arguments)
         try:
-            problem = self._callees[self._name].check(parse("".join(self._arguments)))
+            value = parse(text)
+            problem = self._callees[self._name].check(value)
         except ValueError as error:
             problem = str(error)
         if problem is not None:
             raise EngineError(f"the arguments of a call of {self._name!r} break their schema: {problem}")
-        self._count()
+        held, self._pieces = self._pieces, []
+        if self._count(_Call(self._name, value, text)):
+            found += held
         return bool(self._buffer)
 
 

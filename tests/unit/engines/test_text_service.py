@@ -432,6 +432,29 @@ def test_without_parallel_calls_the_sequence_ends_after_the_first(service, engin
     assert engine.cancelled == [request.id]
 
 
+@pytest.mark.parametrize("mode", ["auto", "required"])
+def test_a_repeated_call_ends_its_own_choice_and_what_was_drawn_is_counted(service, engine, sink, mode):
+    service.submit(1, chat(tool_choice=ToolChoice(mode=mode), n=2))
+    first, _ = engine.wait(2)
+    engine.play(CALL, "\n", CALL, finish=None)
+    assert engine.cancelled == [first.id]
+    engine.play(CALL, "\n", CALL.replace("Paris", "Rome"), at=1)
+    events = sink.wait()
+    made = [
+        (event.index, call.index)
+        for event in events
+        if isinstance(event, Delta)
+        for call in event.tool_calls
+        if call.id
+    ]
+    assert made == [(0, 0), (1, 0), (1, 1)]
+    assert [event for event in events if isinstance(event, Finished)] == [
+        Finished(index=0, reason="tool_calls"),
+        Finished(index=1, reason="tool_calls"),
+    ]
+    assert events[-1].completion_tokens == 3 + 4
+
+
 def test_a_named_function_finishes_with_stop_as_openai_does(service, engine, sink):
     choice = ToolChoice(mode="required", names=("get_weather",))
     service.submit(1, chat(tool_choice=msgspec.structs.replace(choice, named=True)))

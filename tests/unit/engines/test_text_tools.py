@@ -9,10 +9,11 @@ from aigc.errors import EngineError
 from aigc.types import ToolCallDelta
 
 CALL = '<tool_call>\n{"name": "f", "arguments": {"x": "{\\"<tool_call>}"}}\n</tool_call>'
+OTHER = '<tool_call>\n{"name": "f", "arguments": {"x": 2}}\n</tool_call>'
 ANSWERS = [
     "plain text\n",
     CALL,
-    f"before\n\n{CALL}\n{CALL}\n",
+    f"before\n\n{CALL}\n{OTHER}\n",
     f"{CALL} after",
     "<tool_call>broken</tool_call> rest",
     f"<tool_call>{{broken\n{CALL}",
@@ -49,7 +50,7 @@ def test_how_the_answer_is_cut_into_pieces_changes_nothing(answer, cuts):
     ("answer", "text", "calls"),
     [
         (ANSWERS[0], "plain text\n", {}),
-        (ANSWERS[2], "before", {0: 'f{"x": "{\\"<tool_call>}"}', 1: 'f{"x": "{\\"<tool_call>}"}'}),
+        (ANSWERS[2], "before", {0: 'f{"x": "{\\"<tool_call>}"}', 1: 'f{"x": 2}'}),
         (ANSWERS[3], " after", {0: 'f{"x": "{\\"<tool_call>}"}'}),
         (ANSWERS[4], ANSWERS[4], {}),
         (ANSWERS[6], "", {0: 'f{"y": [1, 2]}'}),
@@ -69,10 +70,55 @@ def test_nothing_but_white_space_around_calls_is_ever_lost(answer):
 
 @given(cuts=st.sets(st.integers(1, 150)))
 def test_required_calls_are_the_same_however_they_are_cut(cuts):
-    answer = f"{CALL}\n{CALL}"
+    answer = f"{CALL}\n{OTHER}\n{CALL}"
     edges = [0, *sorted(cut for cut in cuts if cut < len(answer)), len(answer)]
     pieces = [answer[a:b] for a, b in pairwise(edges)]
-    assert read(parser(required=True), pieces) == ("", dict.fromkeys((0, 1), 'f{"x": "{\\"<tool_call>}"}'))
+    assert read(parser(required=True), pieces) == ("", {0: 'f{"x": "{\\"<tool_call>}"}', 1: 'f{"x": 2}'})
+
+
+def call(name, arguments):
+    return f'<tool_call>\n{{"name": "{name}", "arguments": {arguments}}}\n</tool_call>'
+
+
+@pytest.mark.parametrize("required", [True, False])
+@pytest.mark.parametrize(
+    ("first", "second", "made"),
+    [
+        (("f", '{"x": 1, "y": "A"}'), ("f", '{"y":"\\u0041","x": 1.0}'), 1),
+        (("f", "{}"), ("f", "{ }"), 1),
+        (("f", '{"x": 1}'), ("g", '{"x": 1}'), 2),
+        (("f", '{"x": 1}'), ("f", '{"x": true}'), 2),
+        (("f", '{"x": [1, 2]}'), ("f", '{"x": [2, 1]}'), 2),
+    ],
+)
+def test_a_call_that_repeats_an_earlier_one_ends_the_answer(required, first, second, made):
+    callee = Callee(lambda _: None)
+    one = ToolParser({"f": callee, "g": callee}, required=required, parallel=True)
+    answer = f"{call(*first)}\n{call('g', '{}')}\n{call(*second)}\n"
+    _, calls = read(one, list(answer))
+    assert (len(calls), one.over) == (made + 1, made == 1)
+    assert len(read(one, [call("f", '{"late": 1}')])[1]) == made - 1
+
+
+def test_a_further_call_of_the_same_tool_waits_until_it_is_known_to_be_another():
+    one = parser(required=True)
+    one.push(OTHER)
+    assert one.push('\n<tool_call>\n{"name": "f", "arguments": {"x": 22') == []
+    [head, *pieces] = one.push("}}")
+    assert (head.name, head.index) == ("f", 1)
+    assert "".join(piece.arguments for piece in pieces) == '{"x": 22}'
+
+
+def test_a_call_that_is_cut_off_by_the_token_limit_is_told_as_far_as_it_came():
+    one = parser(required=True)
+    one.push(OTHER)
+    one.push('\n<tool_call>\n{"name": "f", "arguments": {"x"')
+    assert "".join(part.arguments for part in one.finish()) == '{"x"'
+
+
+def test_arguments_too_deep_to_be_compared_are_not_the_same():
+    deep = call("f", '{"x": ' + '{"x": ' * 600 + "1" + "}" * 601)
+    assert len(read(parser(), [deep + deep])[1]) == 2
 
 
 @pytest.mark.parametrize(
