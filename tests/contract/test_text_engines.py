@@ -362,7 +362,7 @@ def test_a_prompt_is_scored_as_it_would_have_been_drawn(bench: Bench) -> None:
     prompt = bench.engine.encode(_chat("What is the capital of France?"))
     drawn = bench.ask(prompt, 8, top_logprobs=2, ignore_eos=True).logprobs
     whole = prompt + [t for entry in drawn for t in bench.engine.encode(bytes(entry.bytes).decode())]
-    sequence = bench.submit(whole, 0, top_logprobs=2, score_prompt=True)
+    sequence = bench.submit(whole, 0, top_logprobs=2, scored=(0, len(whole)))
     [delta] = bench.end(sequence)
     assert (delta.finish, delta.tokens, len(delta.prompt_logprobs)) == ("length", 0, len(whole))
     assert delta.prompt_logprobs[0].logprob is None

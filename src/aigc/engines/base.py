@@ -44,8 +44,8 @@ class SequenceRequest(msgspec.Struct, frozen=True, kw_only=True):
     draw: Draw
     constraint: Constraint | None = None
     top_logprobs: int | None = None
-    score_prompt: bool = False
-    """Tell the log-probabilities of ``tokens`` first, in one delta; then ``max_tokens`` may be 0."""
+    scored: tuple[int, int] | None = None
+    """Tell the log-probabilities of ``tokens[a:b]`` first, in one delta; then ``max_tokens`` may be 0."""
     stop_ids: tuple[int, ...] = ()
     """Tokens that end this sequence, beside those that end every one."""
     repeatable: bool = False
@@ -63,7 +63,7 @@ class SequenceDelta(msgspec.Struct, frozen=True, kw_only=True):
     """Number of tokens in this delta; the end-of-sequence token counts, its text is empty."""
     logprobs: tuple[TokenLogprob, ...] = ()
     prompt_logprobs: tuple[TokenLogprob, ...] = ()
-    """Of every token of the prompt, the first without a number; told once, before anything else."""
+    """Of the tokens to be scored; one that nothing precedes has no number. Told once, before anything else."""
     cached_tokens: int = 0
     """Prompt tokens that were not computed again; told once, with any delta."""
     finish: Literal["stop", "length"] | None = None

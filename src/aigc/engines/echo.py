@@ -204,10 +204,12 @@ class EchoEngine:
         request = sequence.request
         if self._how.fail_after is not None and self._drawn >= self._how.fail_after:
             return SequenceDelta(id=request.id, error=EngineError(f"echo fails after {self._how.fail_after} tokens"))
-        if request.score_prompt and not sequence.scored:
+        if request.scored is not None and not sequence.scored:
             sequence.scored = True
-            scores = [_logprob(token, request.top_logprobs or 0) for token in request.tokens]
-            scores[0] = msgspec.structs.replace(scores[0], logprob=None, top=())
+            start, end = request.scored
+            scores = [_logprob(token, request.top_logprobs or 0) for token in request.tokens[start:end]]
+            if start == 0 < end:
+                scores[0] = msgspec.structs.replace(scores[0], logprob=None, top=())
             return SequenceDelta(
                 id=request.id, prompt_logprobs=tuple(scores), finish=None if request.max_tokens else "length"
             )

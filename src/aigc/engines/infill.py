@@ -52,6 +52,8 @@ class Filling(msgspec.Struct, frozen=True):
     """A prompt that asks for the middle."""
 
     tokens: list[int]
+    head: int
+    """Where in ``tokens`` the head begins."""
     stop_ids: tuple[int, ...]
 
 
@@ -79,6 +81,8 @@ def filling(head: Sequence[int], tail: Sequence[int], encode: Callable[[str], li
     if family is None:
         return None
     tokens: list[int] = []
+    start = 0
     for part in family.layout:
+        start = len(tokens) if part == _HEAD else start
         tokens += head if part == _HEAD else tail if part == _TAIL else [known[part]]
-    return Filling(tokens, tuple(number for name in family.ends if (number := token(name)) is not None))
+    return Filling(tokens, start, tuple(number for name in family.ends if (number := token(name)) is not None))

@@ -59,12 +59,13 @@ class Logprobs:
             entries = tuple(answers[item] if isinstance(item, int) else item for item in found)
             yield msgspec.structs.replace(delta, logprobs=entries)
 
-    def prompt(self, ask: Callable[[JSON], JSON]) -> Iterator[TokenLogprob]:
-        """Every token of the prompt, one request each; the place before it is in the cache. Raises: EngineError."""
-        first = token_logprob(self._pieces[self._tokens[0]], None)
-        yield first
-        for place in range(1, len(self._tokens)):
-            yield self._forced(place, ask) or self._asked(place, ask)
+    def prompt(self, start: int, end: int, ask: Callable[[JSON], JSON]) -> Iterator[TokenLogprob]:
+        """Tokens of the prompt, one request each; the place before it is in the cache. Raises: EngineError."""
+        for place in range(start, end):
+            if place == 0:
+                yield token_logprob(self._pieces[self._tokens[0]], None)
+            else:
+                yield self._forced(place, ask) or self._asked(place, ask)
 
     def _forced(self, place: int, ask: Callable[[JSON], JSON]) -> TokenLogprob | None:
         """A place whose token is drawn by force, which tells its raw probability; None if it is no whole character."""

@@ -68,7 +68,7 @@ class Run:
 
         try:
             body = self._body()
-            if self._request.score_prompt and not self._score_prompt(put):
+            if self._request.scored is not None and not self._score_prompt(*self._request.scored, put):
                 return
         except AigcError as error:
             put(SequenceDelta(id=self.id, error=error))
@@ -78,11 +78,11 @@ class Run:
             for delta in self._logprobs.late(self._ask):
                 put(delta)
 
-    def _score_prompt(self, put: Put) -> bool:
-        """Tell the log-probabilities of the prompt. Returns: whether an answer is to follow."""
+    def _score_prompt(self, start: int, end: int, put: Put) -> bool:
+        """Tell the log-probabilities of some of the prompt. Returns: whether an answer is to follow."""
         assert self._logprobs is not None
         found = []
-        for entry in self._logprobs.prompt(self._ask):
+        for entry in self._logprobs.prompt(start, end, self._ask):
             put(None)
             if self.cancelled:
                 return False

@@ -49,6 +49,8 @@ class Prepared:
     rules: ChoiceRules
     echo: str
     """Text of the prompt where the client wants it back."""
+    scored: tuple[int, int] | None = None
+    """Where in ``tokens`` that text stands, if its log-probabilities are wanted."""
     stop_ids: tuple[int, ...] = ()
     """Tokens that end the answer, beside the model's own."""
 
@@ -90,14 +92,13 @@ def prepare(request: TextRequest, engine: TextEngine, template: ChatTemplate, de
     uses_tools = bool(request.tools) and request.tool_choice.mode != "none"
     bound = request.schema is not None or (uses_tools and request.tool_choice.mode == "required")
     words = template_words(request.reasoning_effort, template, bound=bound)
-    text, stop_ids = "", tuple[int, ...]()
     if request.messages is not None:
         rendered = template.render(request.messages, request.tools if uses_tools else (), words)
-        tokens = template.guard.encode(rendered, engine)
+        begun = _Begun(template.guard.encode(rendered, engine))
     else:
-        tokens, text, stop_ids = _continued(request, engine)
+        begun = _continued(request, engine)
     # Nothing comes from nothing: an empty prompt continues from the token that begins a text.
-    tokens = tokens or engine.encode(engine.bos_token or engine.eos_token)
+    tokens = begun.tokens or engine.encode(engine.bos_token or engine.eos_token)
     constraint, rules = _constraint(request, uses_tools=uses_tools)
     if request.messages is not None and template.thinks:
         thinking = rendered.rstrip().endswith(thoughts.BEGIN)
@@ -111,13 +112,25 @@ def prepare(request: TextRequest, engine: TextEngine, template: ChatTemplate, de
         draw=draw(request.sampling, defaults, engine),
         constraint=constraint,
         rules=rules,
-        echo=text if request.echo else "",
-        stop_ids=stop_ids,
+        echo=begun.text if request.echo else "",
+        scored=begun.place if request.echo and request.top_logprobs is not None else None,
+        stop_ids=begun.stop_ids,
     )
 
 
-def _continued(request: TextRequest, engine: TextEngine) -> tuple[list[int], str, tuple[int, ...]]:
-    """Tokens of a completion's prompt, its text as far as ``echo`` needs it, and the tokens that end a filling."""
+@dataclass(frozen=True)
+class _Begun:
+    """What the answer continues."""
+
+    tokens: list[int]
+    text: str = ""
+    """Of a completion's prompt, as far as ``echo`` needs it."""
+    place: tuple[int, int] = (0, 0)
+    """Where in ``tokens`` that text stands."""
+    stop_ids: tuple[int, ...] = ()
+
+
+def _continued(request: TextRequest, engine: TextEngine) -> _Begun:
     start: list[int] = []
     if isinstance(request.prompt, str):
         text = request.prompt
@@ -129,7 +142,7 @@ def _continued(request: TextRequest, engine: TextEngine) -> tuple[list[int], str
         pieces = [_piece(engine, token, "prompt") for token in tokens]
         text = b"".join(pieces).decode("utf-8", "replace") if request.echo else ""
     if request.suffix is None:
-        return start + tokens, text, ()
+        return _Begun(start + tokens, text, (len(start), len(start) + len(tokens)))
     filled = filling(tokens, engine.encode(request.suffix), engine.encode)
     if filled is None:
         raise UnsupportedParameter(
@@ -137,7 +150,8 @@ def _continued(request: TextRequest, engine: TextEngine) -> tuple[list[int], str
             param="suffix",
             hint="ask a model that says infill: true in /v1/models, such as qwen2.5-coder",
         )
-    return start + filled.tokens, text, filled.stop_ids
+    begin = len(start) + filled.head
+    return _Begun(start + filled.tokens, text, (begin, begin + len(tokens)), filled.stop_ids)
 
 
 def _constraint(request: TextRequest, *, uses_tools: bool) -> tuple[Constraint | None, ChoiceRules]:
@@ -174,10 +188,6 @@ def _check(request: TextRequest, engine: TextEngine) -> None:
         raise UnsupportedParameter("'echo' is for completions, not for chats", param="echo")
     if request.suffix is not None and request.messages is not None:
         raise UnsupportedParameter("'suffix' is for completions, not for chats", param="suffix")
-    if request.suffix is not None and request.echo and request.top_logprobs is not None:
-        raise UnsupportedParameter(
-            "'echo' with 'logprobs' and 'suffix' is not supported: a gap's prompt is no text of its own", param="suffix"
-        )
     if uses_tools and request.messages is None:
         raise UnsupportedParameter("'tools' are for chats, not for completions", param="tools")
     bound = request.schema is not None or (uses_tools and request.tool_choice.mode == "required")

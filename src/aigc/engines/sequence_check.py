@@ -27,7 +27,7 @@ def needs(request: SequenceRequest) -> dict[Feature, str]:
         found["logit_bias"] = "logit_bias"
     if request.top_logprobs is not None:
         found["top_logprobs" if request.top_logprobs else "logprobs"] = "top_logprobs"
-    if request.score_prompt:
+    if request.scored is not None:
         found["prompt_logprobs"] = "echo"
     if request.constraint is not None:
         json = isinstance(request.constraint, JsonConstraint)
@@ -44,7 +44,7 @@ def refuse(
             return UnsupportedParameter(f"this engine can't honour {parameter}", param=parameter)
     if not request.tokens:
         return UserError("the prompt is empty; expected at least one token")
-    if request.max_tokens < (0 if request.score_prompt else 1):
+    if request.max_tokens < (1 if request.scored is None else 0):
         return UserError(f"max_tokens is {request.max_tokens}; expected at least 1", param="max_tokens")
     if len(request.tokens) + request.max_tokens > context_tokens:
         return ContextOverflow(

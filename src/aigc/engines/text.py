@@ -138,10 +138,9 @@ class TextService:
 
     def _launch(self, answer: _Answer, request: TextRequest, ready: Prepared) -> None:
         events: list[Event] = [Started(prompt_tokens=len(ready.tokens), fingerprint=self._fingerprint)]
-        scores_prompt = request.echo and request.top_logprobs is not None
-        if ready.echo and not scores_prompt:
+        if ready.echo and ready.scored is None:
             events += [Delta(index=i, text=ready.echo) for i in range(request.n)]
-        if ready.max_tokens == 0 and not scores_prompt:
+        if ready.max_tokens == 0 and ready.scored is None:
             events += [Finished(index=i, reason="length") for i in range(request.n)]
             events.append(Usage(prompt_tokens=len(ready.tokens), completion_tokens=0, fingerprint=self._fingerprint))
             self._finish(answer, events)
@@ -154,7 +153,7 @@ class TextService:
                 draw=msgspec.structs.replace(ready.draw, seed=(ready.draw.seed + i) & (2**63 - 1)),
                 constraint=ready.constraint,
                 top_logprobs=request.top_logprobs if request.drawn == request.n else request.top_logprobs or 0,
-                score_prompt=scores_prompt,
+                scored=ready.scored,
                 stop_ids=ready.stop_ids,
                 repeatable=request.sampling.seed is not None,
                 ignore_eos=request.ignore_eos,

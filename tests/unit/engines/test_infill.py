@@ -14,12 +14,13 @@ def encoder(*special):
 def test_qwen_reads_head_and_tail_and_writes_the_middle():
     encode = encoder("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|fim_pad|>", "<|endoftext|>")
     found = filling([1, 2], [3], encode)
-    assert found.tokens == [1000, 1, 2, 1001, 3, 1002]
+    assert (found.tokens, found.head) == ([1000, 1, 2, 1001, 3, 1002], 1)
     assert found.stop_ids == (1004, 1003)
 
 
 def test_codestral_reads_the_tail_first():
-    assert filling([1], [2], encoder("[PREFIX]", "[SUFFIX]")).tokens == [1001, 2, 1000, 1]
+    found = filling([1], [2], encoder("[PREFIX]", "[SUFFIX]"))
+    assert (found.tokens, found.head) == ([1001, 2, 1000, 1], 3)
 
 
 def test_deepseek_names_its_tokens_with_full_width_bars():

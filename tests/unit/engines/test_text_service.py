@@ -181,7 +181,6 @@ def test_zero_tokens_are_answered_without_the_engine(service, engine, sink):
     ("request_", "name", "param"),
     [
         (TextRequest(messages=user("a"), suffix="b"), "UnsupportedParameter", "suffix"),
-        (completion(echo=True, top_logprobs=0, suffix="b"), "UnsupportedParameter", "suffix"),
         (TextRequest(messages=user("a"), echo=True), "UnsupportedParameter", "echo"),
         (TextRequest(messages=BEGUN, schema={"type": "object"}), "UserError", "messages"),
         (
@@ -228,6 +227,40 @@ def test_echo_gives_the_prompt_first(service, engine, sink):
     engine.wait()
     engine.play("!")
     assert text_of(sink.wait()) == "Hi!"
+
+
+class _GapEngine(ScriptedEngine):
+    """Its vocabulary has the tokens for filling gaps, and its texts begin with a token of their own."""
+
+    adds_bos = True
+
+    def encode(self, text, *, control=True):
+        names = {"<|fim_prefix|>": 1, "<|fim_suffix|>": 2, "<|fim_middle|>": 3}
+        return [names[text]] if text in names else super().encode(text)
+
+
+def test_of_a_gap_the_text_before_it_is_echoed_and_scored(sink):
+    engine = _GapEngine()
+    service = TextService(engine, SPEC, sink)
+    service.submit(1, completion(suffix="z", echo=True, top_logprobs=0))
+    service.submit(2, completion(suffix="z", echo=True))
+    first, second = engine.wait(2)
+    assert first.tokens == [ord("^"), 1, ord("a"), ord("b"), 2, ord("z"), 3]
+    assert (first.scored, second.scored) == ((2, 4), None)
+    told = (logprob("a"), logprob("b"))
+    engine.emit([SequenceDelta(id=first.id, prompt_logprobs=told)])
+    engine.play("c")
+    assert sink.wait()[1] == Delta(index=0, text="ab", logprobs=told)
+    assert text_of(sink.of()) == "abc"
+    service.close()
+
+
+def test_the_token_that_begins_every_text_is_not_scored_with_it(sink):
+    engine = _GapEngine()
+    service = TextService(engine, SPEC, sink)
+    service.submit(1, completion(echo=True, top_logprobs=0, max_tokens=0))
+    assert (engine.wait()[0].tokens, engine.requests[0].scored) == ([ord("^"), ord("a"), ord("b")], (1, 3))
+    service.close()
 
 
 def test_a_stop_string_across_tokens_ends_the_sequence_unseen(service, engine, sink):
@@ -408,6 +441,15 @@ def test_a_required_call_is_streamed_as_it_is_written(service, engine, sink):
     assert {c.id for c in calls[1:]} == {None}
     assert text_of(events) == ""
     assert events[-2] == Finished(index=0, reason="tool_calls")
+
+
+@pytest.mark.parametrize("mode", ["none", "auto", "required"])
+def test_an_upper_bound_of_no_tokens_is_an_empty_answer(service, engine, sink, mode):
+    service.submit(1, chat(tool_choice=ToolChoice(mode=mode), max_tokens=0, n=2))
+    started, *ends, usage = sink.wait()
+    assert ends == [Finished(index=0, reason="length"), Finished(index=1, reason="length")]
+    assert (usage.prompt_tokens, usage.completion_tokens) == (started.prompt_tokens, 0)
+    assert engine.requests == []
 
 
 @pytest.mark.parametrize("mode", ["auto", "required"])
