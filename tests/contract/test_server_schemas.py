@@ -126,6 +126,19 @@ def test_completions(server: Live, more: dict[str, Any]) -> None:
     check(server.http.post("/v1/completions", json=body).json(), "CreateCompletionResponse")
 
 
+@pytest.mark.parametrize("more", [{}, {"prompt": ["a", "b"], "n": 2}])
+@pytest.mark.parametrize("options", [None, {"include_usage": True}, {"include_obfuscation": True}])
+def test_chunks_of_completions(server: Live, more: dict[str, Any], options: dict[str, Any] | None) -> None:
+    body = {"model": "default", "prompt": "a", "stream": True, "stream_options": options} | more
+    chunks = events(server.http.post("/v1/completions", json=body).text)
+    for chunk in chunks:
+        assert chunk["system_fingerprint"] == FINGERPRINT
+        assert chunk["object"] == "text_completion"
+    ends = [choice["finish_reason"] for chunk in chunks for choice in chunk["choices"]]
+    assert ends.count("stop") == (4 if more else 1)
+    assert ("usage" in chunks[-1]) == (options == {"include_usage": True})
+
+
 def test_embeddings_and_models(server: Live) -> None:
     check(server.http.post("/v1/embeddings", json={"model": "vectors", "input": "a"}).json(), "CreateEmbeddingResponse")
     check(server.http.get("/v1/models").json(), "ListModelsResponse")

@@ -106,7 +106,7 @@ Penalty = Annotated[float, Field(strict=True, ge=-2, le=2)]
 Seed = Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63)]
 TopK = Annotated[int, Field(strict=True, ge=1, le=MAX_TOKENS)]
 Choices = Annotated[int, Field(strict=True, ge=1, le=MAX_CHOICES)]
-TokenLimit = Annotated[int, Field(strict=True, ge=1, le=MAX_TOKENS)]
+TokenLimit = Annotated[int, Field(strict=True, ge=0, le=MAX_TOKENS)]
 TokenId = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
 Stop = Annotated[
     list[Annotated[str, Field(strict=True, min_length=1, max_length=256)]],

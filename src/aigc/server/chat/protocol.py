@@ -107,7 +107,7 @@ class ChatRequest(Sampled):
             parallel_tool_calls=self.functions is None and self.parallel_tool_calls is not False,
             schema=self._schema(),
             n=self.n or 1,
-            max_tokens=self.max_completion_tokens or self.max_tokens,
+            max_tokens=self.max_tokens if self.max_completion_tokens is None else self.max_completion_tokens,
             stop=tuple(self.stop or ()),
             sampling=self.sampling(),
             prediction=None if self.prediction is None else text_of(self.prediction.content),

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from aigc.server.answers import Choice, usage_json
-from aigc.types import Delta, Finished, TextEvent, TokenLogprob, Usage
+from aigc.types import Delta, Finished, Started, TextEvent, TokenLogprob, Usage
 
 _encode = msgspec.json.encode
 _OBFUSCATION_BYTES = 64
@@ -51,37 +51,29 @@ class CompletionForm:
             "created": int(time.time()),
             "model": model,
         }
-        self._begin = b"data: " + _encode(self._head)[:-1] + b',"choices":'
+        self._begin = self._beginning({})
         self._end = b',"usage":null' if include_usage else b""
         self._lists = [_LegacyLogprobs() for _ in range(n * prompts)] if logprobs else None
-        self._unfinished = n * prompts
-        self._last = b""
 
     def opening(self) -> bytes:
         """Nothing: there is no role to tell."""
         return b""
 
     def event(self, source: int, event: TextEvent) -> bytes:
-        """The chunk for ``event``; the last choice's end waits for `closing`, which knows the fingerprint."""
+        """The chunk for ``event``."""
         if isinstance(event, Delta) and (event.text or event.logprobs):
             index = source * self._n + event.index
             lists = None if self._lists is None else _encode(self._lists[index].add(event.logprobs))
             return self._chunk(self._choice(index, _encode(event.text), lists or b"null"))
+        if isinstance(event, Started) and event.fingerprint:
+            self._begin = self._beginning({"system_fingerprint": event.fingerprint})
         if isinstance(event, Finished):
-            choice = self._choice(source * self._n + event.index, b'""', b"null", _encode(event.reason))
-            self._unfinished -= 1
-            if self._unfinished:
-                return self._chunk(choice)
-            self._last = choice
+            return self._chunk(self._choice(source * self._n + event.index, b'""', b"null", _encode(event.reason)))
         return b""
 
     def closing(self, usage: Usage) -> bytes:
-        """The end of the last choice, then the usage where it was asked for."""
-        fingerprint = b',"system_fingerprint":' + _encode(usage.fingerprint)
-        body = self._chunk(self._last, fingerprint)
-        if self._include_usage:
-            body += self._begin + b"[]" + fingerprint + b',"usage":' + _encode(usage_json(usage)) + b"}\n\n"
-        return body
+        """The usage where it was asked for."""
+        return self._begin + b'[],"usage":' + _encode(usage_json(usage)) + b"}\n\n" if self._include_usage else b""
 
     def whole(self, choices: Sequence[Choice], usage: Usage) -> bytes:
         """The answer in one piece."""
@@ -97,11 +89,14 @@ class CompletionForm:
         tail: dict[str, Any] = {"usage": usage_json(usage), "system_fingerprint": usage.fingerprint}
         return _encode(self._head | {"choices": rows} | tail)
 
+    def _beginning(self, more: dict[str, str]) -> bytes:
+        return b"data: " + _encode(self._head | more)[:-1] + b',"choices":'
+
     def _choice(self, index: int, text: bytes, logprobs: bytes, reason: bytes = b"null") -> bytes:
         return b'[{"index":%d,"text":%b,"logprobs":%b,"finish_reason":%b}]' % (index, text, logprobs, reason)
 
-    def _chunk(self, choices: bytes, more: bytes = b"") -> bytes:
-        body = self._begin + choices + more + self._end
+    def _chunk(self, choices: bytes) -> bytes:
+        body = self._begin + choices + self._end
         if self._obfuscate:
             body += b',"obfuscation":"'
             missing = -(len(body) + len(b'"}\n\n')) % _OBFUSCATION_BYTES

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Field, Tag
 
 from aigc.server.errors import InvalidValue
-from aigc.server.fields import MAX_CHOICES, MAX_TOKENS, Flag, ModelName, Sampled, Text, TokenId
+from aigc.server.fields import MAX_CHOICES, Flag, ModelName, Sampled, Text, TokenId, TokenLimit
 from aigc.types import TextRequest
 
 _DEFAULT_TOKENS = 16
@@ -45,7 +45,7 @@ class CompletionRequest(Sampled):
     """A text to be continued."""
 
     prompt: Prompt
-    max_tokens: Annotated[int, Field(strict=True, ge=0, le=MAX_TOKENS)] | None = None
+    max_tokens: TokenLimit | None = None
     logprobs: Annotated[int, Field(strict=True, ge=0, le=5)] | None = None
     echo: Flag | None = None
     best_of: Annotated[int, Field(strict=True, ge=0, le=MAX_CHOICES)] | None = None
