@@ -40,6 +40,7 @@ class Bare:
             context_tokens=settings.context_tokens,
             max_sequences=settings.max_sequences,
             threads=settings.threads or psutil.cpu_count(logical=False) or 1,
+            lookup_tokens=settings.prompt_lookup_tokens,
         )
         self._events: queue.SimpleQueue[tuple[float, Sequence[tuple[int, Event]]]] = queue.SimpleQueue()
         self._service = registry.load(spec, file, options, lambda items: self._events.put((time.perf_counter(), items)))

@@ -105,9 +105,46 @@ def gateway() -> str:
     return "\n".join(["## What a token costs without a model\n", words, table(head, rows), measured_on(found)])
 
 
-def peers() -> str:
+def single_stream() -> str:
+    """One stream beside the limit of the memory."""
+    found = [row for name in ("tiny", "default") if (row := result(f"single_stream_{name}")) is not None]
+    if not found:
+        return ""
+    rows = [
+        [
+            row["model"],
+            round(row["bytes_per_token"] / 1e6),
+            row["bandwidth_gb_per_second"],
+            row["limit_tokens_per_second"],
+            row["tokens_per_second"],
+            row["share_of_limit"],
+        ]
+        for row in found
+    ]
+    head = ["model", "MB read for each token", "memory, GB/s", "limit, tokens/s", "tokens/s", "share"]
+    words = (
+        "The pipeline alone, the median step. Goals: 0.6 (135 million weights) and 0.75. What keeps the small model "
+        "from its limit is not memory but some 20 operations a layer (docs/lab/LOG.md).\n"
+    )
+    return "\n".join(["## One stream beside the memory's limit\n", words, table(head, rows), measured_on(found[0])])
+
+
+def lookup() -> str:
+    """Guessing tokens from repeated text."""
+    if (found := result("lookup")) is None:
+        return ""
+    rows = [[row["streams"], row["answer"], row["without"], row["looking"], row["ratio"]] for row in found["rows"]]
+    words = (
+        f"The engine alone with {found['model']}, greedy answers of {found['tokens']} tokens, with and without "
+        f"`AIGC_PROMPT_LOOKUP_TOKENS={found['guess']}`, in turns.\n"
+    )
+    head = ["streams", "answer", "tokens/s without", "with", "ratio (median of pairs)"]
+    return "\n".join(["## Guessing from repeated text\n", words, table(head, rows), measured_on(found)])
+
+
+def peers(name: str) -> str:
     """Other servers with the same model file."""
-    if (found := result("peers")) is None:
+    if (found := result(name)) is None:
         return ""
     rows: list[list[object]] = []
     missing: list[str] = []
@@ -146,7 +183,14 @@ def peers() -> str:
     )
     left = ["Not measured:\n", "".join(missing)] if missing else []
     return "\n".join(
-        ["## Beside what one could use instead\n", words, table(head, rows), last, *left, measured_on(found)]
+        [
+            f"## Beside what one could use instead: {found['model']}\n",
+            words,
+            table(head, rows),
+            last,
+            *left,
+            measured_on(found),
+        ]
     )
 
 
@@ -213,7 +257,8 @@ def startup() -> str:
 def main() -> None:
     """Write the page."""
     IMAGES.mkdir(parents=True, exist_ok=True)
-    sections = [text_server("text_server_tiny"), text_server("text_server_default"), gateway(), peers(), load()]
+    sections = [text_server("text_server_tiny"), text_server("text_server_default"), gateway()]
+    sections += [peers("peers"), peers("peers_default"), single_stream(), lookup(), load()]
     sections += [embeddings(), startup()]
     (DOCS / "benchmarks.md").write_text("\n".join([HEAD, *(part for part in sections if part)]), encoding="utf-8")
 

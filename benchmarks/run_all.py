@@ -31,9 +31,13 @@ RUNS: dict[str, list[str]] = {
     "text_server_default": ["text_server.py", "--model", DEFAULT, "--repeat", "2", "--tokens", "48"],
     "embeddings": ["embeddings.py", "--runs", "3"],
     "load": ["load.py"],
+    "single_stream_tiny": ["single_stream.py", "tiny"],
+    "single_stream_default": ["single_stream.py", DEFAULT],
+    "lookup": ["lookup.py", DEFAULT],
     "peers": ["peers.py", "--model", "tiny"],
+    "peers_default": ["peers.py", "--model", DEFAULT],
 }
-SLOW = ("peers",)
+SLOW = ("peers", "peers_default")
 """These keep what they have measured themselves, so that a second run goes on where the first was cut off."""
 
 
@@ -72,8 +76,8 @@ def main() -> None:
     parser.add_argument("--fresh", action="store_true")
     arguments = parser.parse_args()
     names = arguments.names or [name for name in RUNS if name not in SLOW]
-    if DEFAULT not in installed() and "text_server_default" in names and not arguments.names:
-        names.remove("text_server_default")
+    if DEFAULT not in installed() and not arguments.names:
+        names = [name for name in names if DEFAULT not in RUNS[name]]
     failed: dict[str, str] = {}
     for name in names:
         if not arguments.fresh and measured(name):

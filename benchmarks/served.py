@@ -94,14 +94,15 @@ class Server:
 
 
 class Engine:
-    """`bare.py` in a process of its own. Args: model: id or alias."""
+    """`bare.py` in a process of its own. Args: model: id or alias; environment: beside what there is."""
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, **environment: str) -> None:
         self._process = subprocess.Popen(
             [sys.executable, str(Path(__file__).parent / "bare.py"), model],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            env=os.environ | environment,
         )
         self._line()
 

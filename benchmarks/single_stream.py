@@ -1,10 +1,10 @@
 """How near one stream comes to the limit that reading the weights sets.
 
-    python benchmarks/single_stream.py MODELS/smollm2-135m-instruct/openvino
+    python benchmarks/single_stream.py tiny
 
 For each token all weights of the multiplications are read once, so tokens/s can't exceed the memory's bandwidth divided
 by their bytes. The bandwidth is measured in the same run: sums of 512 MiB in as many threads, the best of seven. Caches
-may lift small models above it. Prints one JSON object as the last line.
+may lift small models above it. Prints one JSON object as the last line. Reads AIGC_HOME.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import machine
+from aigc.settings import load
+from aigc.store import Store
+from served import model_id
 
 TOKENS, PROMPT_TOKENS = 96, 40
 
@@ -79,15 +82,18 @@ def steps(folder: Path, threads: int) -> list[float]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="the model's OpenVINO folder")
+    parser.add_argument("model", nargs="?", default="tiny")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
-    size = bytes_per_token(arguments.folder)
+    model = model_id(arguments.model)
+    folder = next(Path(file.path) for file in Store(load()).get(model).engines if file.engine == "openvino")
+    size = bytes_per_token(folder)
     speed = bandwidth(arguments.threads)
-    seconds = steps(arguments.folder, arguments.threads)
+    seconds = steps(folder, arguments.threads)
     rate = 1 / statistics.median(seconds)
     result = {
         "benchmark": "single_stream",
+        "model": model,
         "bytes_per_token": size,
         "bandwidth_gb_per_second": round(speed / 1e9, 1),
         "limit_tokens_per_second": round(speed / size, 1),

@@ -54,6 +54,7 @@ PEER = Peer(
     after_start=_load,
     environment=lambda site: {
         "XINFERENCE_HOME": str(site.folder / "home"),
+        "XINFERENCE_AUTH_ADVANCED": "0",  # else it asks for an administrator first
         "HF_HUB_OFFLINE": "1",
         "OMP_NUM_THREADS": str(site.threads),
     },

@@ -114,11 +114,12 @@ def _spec(engine: str, file: EngineFile) -> ModelSpec:
     params=[
         "echo",
         pytest.param("openvino", marks=pytest.mark.models),
+        pytest.param("openvino-lookup", marks=pytest.mark.models),
         pytest.param("llama_cpp", marks=pytest.mark.models),
     ],
 )
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    name: str = request.param
+    name, _, lookup = request.param.partition("-")
     if name == "echo":
         file = EngineFile(engine="echo", path="echo:?delay=0.002", memory_bytes=0, cache_bytes_per_token=1)
     else:
@@ -126,7 +127,11 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
         file = tiny_file(home, name)
     threads = 1 if registry.spins(name) else 2  # as the runtime has it: two that spin stand still beside a busy process
     options = LoadOptions(
-        threads=threads, context_tokens=2048, cache_bytes=4096 * file.cache_bytes_per_token, max_sequences=8
+        threads=threads,
+        context_tokens=2048,
+        cache_bytes=4096 * file.cache_bytes_per_token,
+        max_sequences=8,
+        lookup_tokens=3 if lookup else 0,
     )
     kind = registry._ENGINES[name]
     engine = getattr(__import__(kind.module, fromlist=["x"]), kind.attribute)(_spec(name, file), file, options)

@@ -181,3 +181,5 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Upper bound of the key-value cache."""
     max_sequences: int
     """Sequences that are computed side by side; more of them wait inside the engine."""
+    lookup_tokens: int = 0
+    """Most tokens of a step that may be guessed from text which was there before; engines without lookup ignore it."""

@@ -24,7 +24,7 @@ from aigc.engines.base import Emit, LoadOptions, SequenceDelta, SequenceRequest
 from aigc.engines.constraint import ToolConstraint
 from aigc.engines.guard import Guard
 from aigc.engines.openvino_repeat import PIECE_TOKENS, Company
-from aigc.engines.openvino_sequence import Sequence, generation_config
+from aigc.engines.openvino_sequence import Sequence, generation_config, helper_config
 from aigc.engines.sequence_check import check_text, refuse, refuse_token
 from aigc.errors import AigcError, Busy, EngineError, EngineMissing, InsufficientMemory
 from aigc.types import EngineFile, Feature, ModelSpec
@@ -69,7 +69,7 @@ class OpenVinoEngine:
         version = openvino_genai.get_version().split("-")[0]
         self.fingerprint = f"openvino-{version}-{spec.digest[:6]}"
         self._vocabulary_size = described.vocabulary_size
-        self._company = Company(options.threads, self.context_tokens)
+        self._company = Company(options.threads, self.context_tokens, options.lookup_tokens)
         self._load()
 
         self._wake = threading.Condition()
@@ -172,12 +172,15 @@ class OpenVinoEngine:
         scheduler = openvino_genai.SchedulerConfig()
         scheduler.num_kv_blocks = self._blocks
         scheduler.max_num_seqs = self._options.max_sequences + self._company.least  # room for companions
-        scheduler.max_num_batched_tokens = max(_BATCH_TOKENS, scheduler.max_num_seqs + PIECE_TOKENS)
+        rows = scheduler.max_num_seqs * (1 + self._options.lookup_tokens)
+        scheduler.max_num_batched_tokens = max(_BATCH_TOKENS, rows + PIECE_TOKENS)
         scheduler.enable_prefix_caching = True
         properties = openvino_folder.PROPERTIES | {
             "INFERENCE_NUM_THREADS": self._options.threads,
             "sampler_num_threads": self._options.threads,
         }
+        if self._options.lookup_tokens:
+            properties["prompt_lookup"] = True
         pipe = openvino_genai.ContinuousBatchingPipeline(str(self._folder), scheduler, "CPU", properties)
         self._warm_up(pipe)
         mapped.release(self._folder / openvino_folder.MODEL)
@@ -185,10 +188,7 @@ class OpenVinoEngine:
 
     def _warm_up(self, pipe: Any) -> None:
         """The first step packs the weights, which takes seconds: the first user shall not wait for it."""
-        import openvino_genai
-
-        config = openvino_genai.GenerationConfig()
-        config.max_new_tokens = 1
+        config = helper_config(1, self._options.lookup_tokens)
         handle = pipe.add_request(0, Sequence.tensor([0]), config)
         while pipe.has_non_finished_requests():
             pipe.step()
@@ -280,7 +280,7 @@ class OpenVinoEngine:
 
     def _let_in(self, request: SequenceRequest, tokens: Tokens[int]) -> list[SequenceDelta]:
         try:
-            config = generation_config(request, self._speech.stop_ids)
+            config = generation_config(request, self._speech.stop_ids, self._options.lookup_tokens)
             handle = self._pipe.add_request(request.id, Sequence.tensor(tokens), config)
         except Exception as error:
             _log.exception("a sequence was refused")

@@ -61,12 +61,14 @@ class Company:
     Args:
         threads: that compute a step.
         context_tokens: longest sequence.
+        lookup_tokens: that the pipeline guesses in a step.
     """
 
-    def __init__(self, threads: int, context_tokens: int) -> None:
+    def __init__(self, threads: int, context_tokens: int, lookup_tokens: int = 0) -> None:
         self.least = max(threads, _LEAST_SEQUENCES)
         """Sequences in a step of a repeatable one."""
         self._companion_tokens = min(_COMPANION_TOKENS, context_tokens - 1)
+        self._lookup_tokens = lookup_tokens
         self._numbers = itertools.count(1)
         self._ids = itertools.count(_FIRST_ID)
         self._companions: list[Any] = []
@@ -111,7 +113,7 @@ class Company:
         self._piece, self._led = None, None
 
     def _add(self, pipe: Any, tokens: Sequence[int], max_tokens: int) -> Any:
-        config = openvino_sequence.helper_config(max_tokens)
+        config = openvino_sequence.helper_config(max_tokens, self._lookup_tokens)
         return pipe.add_request(next(self._ids), openvino_sequence.Sequence.tensor(tokens), config)
 
 

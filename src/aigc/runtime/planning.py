@@ -64,7 +64,7 @@ def _unsupported(spec: ModelSpec, needs: Collection[Feature]) -> UnsupportedPara
 
 
 def load_options(
-    spec: ModelSpec, file: EngineFile, *, context_tokens: int, max_sequences: int, threads: int
+    spec: ModelSpec, file: EngineFile, *, context_tokens: int, max_sequences: int, threads: int, lookup_tokens: int = 0
 ) -> LoadOptions:
     """Sizes for a model about to be loaded.
 
@@ -76,6 +76,7 @@ def load_options(
         threads: cores to compute with. An engine that spins leaves one to the rest of the machine: with the 1.5B model
             on two cores, llama.cpp makes 23 tokens/s with two threads and 7 beside a busy neighbour, 16 with one
             thread in both cases (docs/lab/LOG.md).
+        lookup_tokens: that a step may guess from repeated text; 0: none.
     """
     context = min(context_tokens, spec.context_tokens)
     cache_tokens = max(2 * context, _TOKENS_PER_SEQUENCE * max_sequences)
@@ -84,6 +85,7 @@ def load_options(
         context_tokens=context,
         cache_bytes=file.cache_bytes_per_token * cache_tokens,
         max_sequences=max_sequences,
+        lookup_tokens=lookup_tokens,
     )
 
 

@@ -221,6 +221,7 @@ class Runtime:
             context_tokens=limits.context_tokens,
             max_sequences=limits.max_sequences,
             threads=self._threads,
+            lookup_tokens=limits.prompt_lookup_tokens,
         )
 
     def _has_room(self, spec: ModelSpec, file: EngineFile) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aigc.engines.base import Draw, SequenceRequest
-from aigc.engines.openvino_sequence import generation_config
+from aigc.engines.openvino_sequence import generation_config, helper_config
 
 
 def _config(**draw: Any) -> Any:
@@ -28,3 +28,13 @@ def test_other_settings_are_passed_on() -> None:
     assert config.do_sample is True
     assert (config.temperature, config.top_p, config.top_k, config.min_p) == (0.5, 0.25, 3, 0.125)
     assert (config.presence_penalty, config.frequency_penalty, config.rng_seed) == (1.5, -1.0, 7)
+
+
+def test_a_pipeline_that_guesses_has_every_sequence_guess() -> None:
+    request = SequenceRequest(id=1, tokens=[1], max_tokens=5, draw=Draw(seed=7))
+    asked = generation_config(request, (2,), lookup_tokens=3)
+    assert (asked.num_assistant_tokens, asked.max_ngram_size) == (3, 3)
+    assert asked.is_prompt_lookup()
+    assert helper_config(9, lookup_tokens=3).num_assistant_tokens == 1
+    assert not generation_config(request, (2,)).is_prompt_lookup()
+    assert not helper_config(9).is_prompt_lookup()
