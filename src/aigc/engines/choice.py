@@ -32,6 +32,8 @@ class ChoiceRules:
     """Those that may be called; None where there are none."""
     required: bool = False
     parallel: bool = True
+    bare: bool = False
+    """Calls without tags are calls, too."""
     named: bool = False
     """One certain function was asked for: OpenAI then says ``stop`` where it else says ``tool_calls``."""
     json: Check | None = None
@@ -70,7 +72,9 @@ class Choice:
         if rules.stop:
             self._stops = StopMatcher(rules.stop)
         if rules.tools is not None:
-            self._tools = ToolParser(rules.tools, required=rules.required, parallel=rules.parallel)
+            self._tools = ToolParser(
+                rules.tools, required=rules.required, parallel=rules.parallel, bare=rules.bare and rules.json is None
+            )
         if rules.thinks:
             self._thoughts = ThinkingParser(begun=rules.thinking)
         self.prediction = PredictionReader(rules.prediction) if rules.prediction else None

@@ -22,9 +22,9 @@ from aigc.engines.json_check import validator
 from aigc.engines.json_schema import compile_schema
 from aigc.engines.reasoning import check_thinking, template_words
 from aigc.engines.template import ChatTemplate, continues
-from aigc.engines.tools import Callee
+from aigc.engines.tools import Callee, Check
 from aigc.errors import ContextOverflow, InvalidSchema, UnsupportedParameter, UserError
-from aigc.types import Sampling, TextRequest, Tool
+from aigc.types import JSON, Sampling, TextRequest, Tool
 
 _SEED_MASK = 2**63 - 1
 _FORMAT = "response_format.json_schema.schema"
@@ -104,6 +104,8 @@ def prepare(request: TextRequest, engine: TextEngine, template: ChatTemplate, de
         thinking = rendered.rstrip().endswith(thoughts.BEGIN)
         check_thinking(request.reasoning_effort, template, thinking=thinking, bound=bound)
         rules = replace(rules, thinks=not bound and not continues(request.messages), thinking=thinking)
+    if uses_tools and template.knows_tools and not continues(request.messages or ()):
+        rules = replace(rules, bare=True)
     if request.prediction:
         rules = replace(rules, prediction=_predicted(request.prediction, engine))
     return Prepared(
@@ -295,7 +297,7 @@ def _callee(tool: Tool, place: str) -> tuple[Grammar, Callee]:
             return compile_schema(schema, f"{place}.custom.format"), Callee(validator(schema), "custom")
         schema = tool.parameters or {"type": "object", "properties": {}}
         grammar = compile_schema(schema, f"{place}.function.parameters", arguments=True, lenient=not tool.strict)
-        return grammar, Callee(validator(schema) if tool.strict else _anything)
+        return grammar, Callee(validator(schema)) if tool.strict else Callee(_anything, fits=_fitting(schema))
     except InvalidSchema as error:
         what = "grammar" if tool.kind == "custom" else "parameters"
         raise InvalidSchema(
@@ -305,3 +307,15 @@ def _callee(tool: Tool, place: str) -> tuple[Grammar, Callee]:
 
 def _anything(_: object) -> str | None:
     return None
+
+
+def _fitting(schema: JSON) -> Check:
+    """The check of a schema that may be beyond checking; made anew each time, for it is rarely needed."""
+
+    def check(value: object) -> str | None:
+        try:
+            return validator(schema)(value)
+        except InvalidSchema as error:
+            return error.message
+
+    return check

@@ -64,7 +64,8 @@ class ChatTemplate:
         """Whether answers may begin with thoughts."""
         if len(text) > MAX_SOURCE:
             raise InvalidModelFile(f"the chat template has {len(text)} characters, accepted are {MAX_SOURCE}")
-        self._knows_tools = "tools" in text
+        self.knows_tools = "tools" in text
+        """Whether the model was trained to call tools, as far as its template tells."""
         self._knows_calls = "tool_calls" in text
         self._knows_results = "'tool'" in text or '"tool"' in text
         self._constants = {"bos_token": bos_token, "eos_token": eos_token}
@@ -122,7 +123,7 @@ class ChatTemplate:
         for message in messages:
             turns.append(self._turn(message, turns))
         turns = [turn for turn in turns if turn]
-        if not functions or self._knows_tools:
+        if not functions or self.knows_tools:
             return turns, functions or None
         if turns and turns[0]["role"] == "system":
             turns[0] = {**turns[0], "content": f"{turns[0]['content']}\n\n{instructions(functions)}"}

@@ -3,7 +3,8 @@
 Two situations, told apart by ``required``. Where calls are required, the engine's grammar lets nothing else through, so
 name and arguments are passed on as they arrive. Where the model is free, a call is passed on when it is complete and
 proven; anything less (a broken call, an unknown name, arguments that a strict schema refuses, an answer cut off) is
-given back as the plain text that it is. White space around a call that was accepted is layout, and is left out.
+given back as the plain text that it is. White space around a call that was accepted is layout, and is left out. Where
+``bare`` calls are taken, an answer that is nothing but calls without tags is one of calls, if their arguments fit.
 
 In both, a call that repeats an earlier one (the same name, arguments that are equal as JSON) ends the answer: small
 models that were told to call something write the same call until their tokens are used up. A further call of the same
@@ -22,9 +23,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from aigc.engines.bare import BareCalls
 from aigc.engines.custom import InputReader, sendable
 from aigc.engines.hermes import BEGIN, END
 from aigc.engines.json_check import equal, parse
+from aigc.engines.object_scanner import ObjectScanner
 from aigc.engines.parts import Hidden, hidden
 from aigc.errors import EngineError
 from aigc.types import ToolCallDelta, ToolKind
@@ -40,6 +43,8 @@ class Callee:
     check: Check
     """Of the arguments; a custom tool's are ``{"input": text}``."""
     kind: ToolKind = "function"
+    fits: Check | None = None
+    """The check of a call without tags, where ``check`` lets pass what the schema doesn't."""
 
 
 @dataclass(frozen=True)
@@ -73,35 +78,6 @@ def new_id() -> str:
     return "call_" + "".join(secrets.choice(_LETTERS) for _ in range(24))
 
 
-class ObjectScanner:
-    """Finds the end of a JSON object that arrives in pieces, by counting brackets outside of strings."""
-
-    def __init__(self) -> None:
-        self._depth = 0
-        self._string = False
-        self._escape = False
-
-    def end(self, piece: str) -> int:
-        """Length of the part that still belongs to the object when it ends within ``piece``; -1 while it goes on."""
-        for at, letter in enumerate(piece):
-            if self._escape:
-                self._escape = False
-            elif self._string:
-                if letter == "\\":
-                    self._escape = True
-                elif letter == '"':
-                    self._string = False
-            elif letter == '"':
-                self._string = True
-            elif letter in "{[":
-                self._depth += 1
-            elif letter in "}]":
-                self._depth -= 1
-                if self._depth == 0:
-                    return at + 1
-        return -1
-
-
 class ToolParser:
     """Splits one answer into text and calls; where calls are required, nothing is shown and nothing said to be hidden.
 
@@ -109,12 +85,14 @@ class ToolParser:
         tools: those that may be called, by name.
         required: the answer consists of calls (the engine sees to it).
         parallel: more than one call may be made; otherwise the answer is over after the first.
+        bare: an answer that consists of calls without tags is taken for calls, too.
     """
 
-    def __init__(self, tools: Mapping[str, Callee], *, required: bool, parallel: bool) -> None:
+    def __init__(self, tools: Mapping[str, Callee], *, required: bool, parallel: bool, bare: bool = False) -> None:
         self._callees = tools
         self._required = required
         self._parallel = parallel
+        self._bare = BareCalls(tools) if bare and not required else None
         self._buffer = ""
         self._tried = 0
         """Where in the buffer to look for the next closing tag; those before it didn't end a call."""
@@ -140,6 +118,10 @@ class ToolParser:
         """
         if self.over:
             return []
+        if (bare := self._bare) is not None:
+            if bare.push(piece):
+                return []
+            self._bare, piece = None, bare.text
         self._buffer += piece
         found: list[Part] = []
         step = self._required_step if self._required else self._free_step
@@ -151,10 +133,16 @@ class ToolParser:
         """The answer is over: what is left is text, a call that was cut off, or nothing more can come of it."""
         if self.over:
             return []
-        found: list[Part] = []
         if self._required:
-            found += self._pieces
-            return found
+            return list(self._pieces)
+        found = [] if self._bare is None else self._bare_to_the_end(self._bare)
+        return found + self._left()
+
+    def _left(self) -> list[Part]:
+        """What is made of the text that was still undecided when the answer ended."""
+        if self.over:
+            return []
+        found: list[Part] = []
         # A model may end its turn instead of writing the closing tag.
         if self._buffer.startswith(_OPEN) and (call := self._proven(self._buffer[len(_OPEN) :])):
             self._accept(call, self._layout + self._buffer, found)
@@ -208,8 +196,22 @@ class ToolParser:
         self._buffer, self._layout = self._buffer[end + len(_CLOSE) :], ""
         return True
 
-    def _proven(self, body: str) -> _Call | None:
-        """A call that is complete and allowed."""
+    def _bare_to_the_end(self, bare: BareCalls) -> list[Part]:
+        """What is made of an answer that could be nothing but calls until it ended."""
+        self._bare = None
+        calls = [self._proven(body, bare=True) for body in bare.objects]
+        if not (bare.complete and all(calls)):
+            return self.push(bare.text)
+        found: list[Part] = []
+        words = bare.text
+        for call in calls:
+            if call and not self.over:
+                self._accept(call, words, found)
+                words = ""
+        return found
+
+    def _proven(self, body: str, *, bare: bool = False) -> _Call | None:
+        """A call that is complete and allowed; a ``bare`` one must also fit."""
         try:
             value = parse(body)
         except ValueError:
@@ -219,6 +221,8 @@ class ToolParser:
         arguments = value.get("arguments", {})
         callee = self._callees.get(name)
         if callee is None or not isinstance(arguments, dict) or callee.check(arguments) is not None:
+            return None
+        if bare and (len(value) != 2 or (callee.fits and callee.fits(arguments) is not None)):
             return None
         if callee.kind == "custom":
             return _Call(name, arguments, sendable(arguments["input"]))
