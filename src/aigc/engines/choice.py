@@ -141,20 +141,16 @@ class Choice:
             self.over = True
 
     def _parts(self, parts: Sequence[Part], events: list[Event]) -> None:
-        calls: list[ToolCallDelta] = []
         for part in parts:
             if isinstance(part, ToolCallDelta):
-                calls.append(part)
+                # One piece an event, as OpenAI does: there are clients that read only the first of a chunk.
+                if not (self._stops and self._stops.hit):
+                    events.append(Delta(index=self.index, tool_calls=(part,)))
             elif isinstance(part, Hidden):
                 self._flush_stops(events)
                 self._hide(part.size)
             elif not self.over:
-                if calls:
-                    events.append(Delta(index=self.index, tool_calls=tuple(calls)))
-                    calls = []
                 self._text(part, events)
-        if calls and not (self._stops and self._stops.hit):
-            events.append(Delta(index=self.index, tool_calls=tuple(calls)))
 
     def _text(self, text: str, events: list[Event]) -> None:
         if self._stops is not None:

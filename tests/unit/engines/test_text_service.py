@@ -439,6 +439,7 @@ def test_a_required_call_is_streamed_as_it_is_written(service, engine, sink):
     ]
     assert calls[0].id is not None
     assert {c.id for c in calls[1:]} == {None}
+    assert {len(event.tool_calls) for event in events if isinstance(event, Delta)} == {1}
     assert text_of(events) == ""
     assert events[-2] == Finished(index=0, reason="tool_calls")
 
@@ -539,7 +540,7 @@ def test_a_required_call_has_no_log_probabilities(service, engine, sink):
     request = engine.wait()[0]
     engine.emit([SequenceDelta(id=request.id, text=CALL, tokens=1, logprobs=(logprob(CALL),))])
     engine.emit([SequenceDelta(id=request.id, tokens=1, finish="stop")])
-    assert [event.logprobs for event in sink.wait() if isinstance(event, Delta)] == [()]
+    assert [event.logprobs for event in sink.wait() if isinstance(event, Delta)] == [(), ()]
 
 
 ANSWER = {"type": "object", "properties": {"a": {"enum": [1, 2]}}, "required": ["a"]}
