@@ -332,6 +332,45 @@ def test_a_schema_that_cannot_be_enforced_fails_alone(bench: Bench) -> None:
     assert bench.ask(_chat("hi"), 4, ignore_eos=True).tokens == 4
 
 
+HOSTILE: dict[str, JSON] = {
+    "forty parts that may be missing": {"type": "string", "pattern": f"^{'[a-f]?' * 40}x$"},
+    "a choice of any length before a letter": {"type": "string", "pattern": "^(a|b)*a(a|b){9}$"},
+    "counts inside of counts": {"type": "string", "pattern": "^([ab]{0,9}c?){9}$"},
+    "two hundred patterns": {"anyOf": [{"type": "string", "pattern": f"^[a-z]{{1,30}}{i}$"} for i in range(200)]},
+    "a thousand values": {"enum": [f"{'x' * 40}{i}" for i in range(1000)]},
+    "a hundred characters": {"type": "string", "minLength": 90, "maxLength": 100},
+}
+
+
+@pytest.mark.parametrize("schema", HOSTILE.values(), ids=HOSTILE)
+def test_a_schema_that_is_dear_to_compile_is_enforced_while_others_go_on(bench: Bench, schema: JSON) -> None:
+    real(bench)
+    running = bench.submit(_chat("Tell me a story."), 100, ignore_eos=True)
+    answer = bench.ask(_chat("x"), 150, constraint=JsonConstraint(compile_schema(schema)))
+    if answer.finish == "stop":
+        jsonschema.validate(json.loads(answer.text), schema)
+    assert Answer(bench.end(running)).tokens == 100
+
+
+def test_a_schema_that_would_take_too_long_to_compile_is_refused_alone(bench: Bench) -> None:
+    if bench.name != "openvino":
+        pytest.skip("only OpenVINO's compiler reads the vocabulary beforehand")
+    schema = {"type": "string", "pattern": f"^{'.?' * 200}$"}
+    running = bench.submit(_chat("Tell me a story."), 100, ignore_eos=True)
+    error = bench.end(bench.submit(_chat("x"), 8, constraint=JsonConstraint(compile_schema(schema))))[-1].error
+    assert isinstance(error, InvalidSchema)
+    assert error.param == "response_format"
+    assert Answer(bench.end(running)).tokens == 100
+
+
+def test_a_schema_that_was_tried_is_not_tried_again(bench: Bench) -> None:
+    real(bench)
+    constraint = JsonConstraint(compile_schema({"type": "string", "maxLength": 8}))
+    texts = {bench.ask(_chat("x"), 40, constraint=constraint).text for _ in range(2)}
+    assert len(texts) == 1
+    assert len(json.loads(texts.pop())) <= 8
+
+
 def test_characters_never_break_between_deltas(bench: Bench) -> None:
     prompt = (
         _chat("重复：法国的首都是巴黎。😀👩‍👩‍👧 重复") + "法国的首都是巴黎。😀👩‍👩‍👧 法国的首都是巴黎。😀👩‍👩‍👧 法国的"

@@ -9,7 +9,8 @@ Knows: characters. Does not know: JSON, tokens, engines.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 Ranges = tuple[tuple[int, int], ...]
@@ -233,14 +234,41 @@ def parts(node: Node) -> tuple[Node, ...]:
     return node.parts if isinstance(node, (Row, Either)) else ()
 
 
-def beginnings(node: Node) -> set[str]:
-    """The rules that may be asked for before any character is read."""
+def loop(rules: Mapping[str, Node]) -> str | None:
+    """A rule that may ask for itself before any character is read: no engine reads such rules. None: there is none."""
+    empty: set[str] = set()
+    while more := {name for name, node in rules.items() if name not in empty and _may_be_empty(node, empty)}:
+        empty |= more
+    follows = {name: _beginnings(node, empty) for name, node in rules.items()}
+    for name in rules:
+        seen, waiting = set[str](), list(follows[name])
+        while waiting:
+            here = waiting.pop()
+            if here == name:
+                return name
+            if here not in seen:
+                seen.add(here)
+                waiting.extend(follows.get(here, ()))
+    return None
+
+
+def _may_be_empty(node: Node, empty: Collection[str]) -> bool:
+    if isinstance(node, Rule):
+        return node.name in empty
+    if isinstance(node, Repeat):
+        return node.least == 0 or _may_be_empty(node.part, empty)
+    if isinstance(node, Row):
+        return all(_may_be_empty(part, empty) for part in node.parts)
+    return (isinstance(node, Either) and any(_may_be_empty(part, empty) for part in node.parts)) or node == Text("")
+
+
+def _beginnings(node: Node, empty: Collection[str]) -> set[str]:
     if isinstance(node, Rule):
         return {node.name}
     found: set[str] = set()
     for part in parts(node):
-        found |= beginnings(part)
-        if isinstance(node, Row) and not (isinstance(part, Repeat) and part.least == 0):
+        found |= _beginnings(part, empty)
+        if isinstance(node, Row) and not _may_be_empty(part, empty):
             break
     return found
 
@@ -276,6 +304,43 @@ def _shortest(node: Node, known: Mapping[str, str]) -> str | None:
     return None if None in texts else "".join(text for text in texts if text is not None)
 
 
+def shared(node: Node, least: int, rule: Callable[[Node], Node]) -> Node:
+    """The node with each repetition that it holds several times, and that is not small, as one rule.
+
+    Args:
+        node: without rules.
+        least: places, repetitions counted, from which on a repetition isn't small.
+        rule: makes a rule of a node and returns a reference to it.
+    """
+    seen: Counter[Node] = Counter()
+
+    def count(part: Node, times: int) -> None:
+        if isinstance(part, Repeat):
+            seen[part] += times
+            times *= max(part.most or 1, 1)
+        for piece in parts(part):
+            count(piece, times)
+
+    def again(part: Node) -> Node:
+        if isinstance(part, Repeat):
+            if seen[part] > 1 and places(part) >= least:
+                return rule(part)
+            return Repeat(again(part.part), part.least, part.most)
+        return type(part)(tuple(map(again, part.parts))) if isinstance(part, (Row, Either)) else part
+
+    count(node, 1)
+    return again(node)
+
+
+def places(node: Node) -> int:
+    """Characters that the node reads at most, each repetition without end counted once."""
+    if isinstance(node, Text):
+        return len(node.text)
+    if isinstance(node, Repeat):
+        return places(node.part) * max(node.least if node.most is None else node.most, 1)
+    return isinstance(node, Chars) + sum(map(places, parts(node)))
+
+
 # ------------------------------------------------------------ counting less
 
 
@@ -292,7 +357,7 @@ def loosened(grammar: Grammar, budget: int) -> Grammar:
             part = loose(node.part)
             places = wide_places(part)
             most = node.least if node.most is None else node.most
-            if places * most <= budget:
+            if most <= 1 or places * most <= budget:
                 return Repeat(part, node.least, node.most)
             return Repeat(part, min(node.least, budget // places), None)
         if isinstance(node, (Row, Either)):

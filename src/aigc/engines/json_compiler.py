@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from aigc.engines import json_text
-from aigc.engines.grammar import Grammar, Node, Rule, Text, beginnings, either, shortest, size
+from aigc.engines.grammar import Grammar, Node, Rule, Text, either, loop, shortest, size
 from aigc.engines.json_check import validator
 from aigc.engines.json_merge import COMBINERS, both, merge
 from aigc.engines.json_numbers import LARGEST
@@ -56,14 +56,15 @@ class Compiler(TypeCompiler):
         """The grammar of what ``root`` and ``also`` accept. Raises: RefusedError, InvalidSchema, RecursionError."""
         schema = self.root if also is None else self.joined(also, [self.root], self.place)
         grammar = Grammar(self.node(schema, self.place, 0), self.rules)
-        self._unloop()
+        if loop(self.rules) is not None:
+            raise InvalidSchema(f"{self.place}: a '$ref' refers to itself")
         if shortest(grammar) is None:
             raise InvalidSchema(f"{self.place}: no finite value satisfies the schema: a part of it requires itself")
         return grammar
 
-    def rule(self, node: Node) -> Node:
-        """A reference to the node, where it is large enough."""
-        if size(node) <= _SHARED:
+    def rule(self, node: Node, *, always: bool = False) -> Node:
+        """A reference to the node, where it is large enough, or ``always``."""
+        if size(node) <= _SHARED and not always:
             return node
         if node in self.shared:
             return Rule(self.shared[node])
@@ -187,19 +188,6 @@ class Compiler(TypeCompiler):
             else:
                 refuse(place, "$ref", f"{target[:80]!r} doesn't exist")
         return found
-
-    def _unloop(self) -> None:
-        """Refuse references that lead back to themselves without a character between: no engine reads such rules."""
-        follows = {name: beginnings(node) for name, node in self.rules.items()}
-        for name in self.rules:
-            seen, waiting = set[str](), list(follows[name])
-            while waiting:
-                here = waiting.pop()
-                if here == name:
-                    raise InvalidSchema(f"{self.place}: a '$ref' refers to itself")
-                if here not in seen:
-                    seen.add(here)
-                    waiting.extend(follows[here])
 
     # ------------------------------------------------------------ values
 

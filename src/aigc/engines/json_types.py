@@ -11,11 +11,12 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import partial
 from itertools import chain
 from typing import Any, NoReturn
 
 from aigc.engines import json_text
-from aigc.engines.grammar import Node, Repeat, Rule, Text, either, maybe, row, span
+from aigc.engines.grammar import Node, Repeat, Rule, Text, either, maybe, row, shared, span
 from aigc.engines.json_formats import FORMATS
 from aigc.engines.json_merge import both
 from aigc.engines.json_numbers import LARGEST, LARGEST_DECIMAL, decimals, integers
@@ -28,6 +29,8 @@ MAX_COUNT = 10_000
 """Largest length of a string and number of items or members."""
 MAX_UNIQUE = 6
 """Values of an array's ``enum`` for which ``uniqueItems`` is part of the grammar."""
+_LARGE = 8
+"""Characters from which on a repeated part of a format is compiled once, as a rule."""
 SAFE_INTEGER = 2**53 - 1
 """Largest integer that every JSON reader takes exactly (RFC 8259 section 6)."""
 TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
@@ -68,8 +71,8 @@ class TypeCompiler(ABC):
         """One schema, whatever it is. Raises: RefusedError."""
 
     @abstractmethod
-    def rule(self, node: Node) -> Node:
-        """A reference to the node, where it is large enough."""
+    def rule(self, node: Node, *, always: bool = False) -> Node:
+        """A reference to the node, where it is large enough, or ``always``."""
 
     def typed(self, given: JSON, place: str, depth: int) -> Node:
         """A schema of one or more types; without ``type``, of those that its keywords are about."""
@@ -132,7 +135,11 @@ class TypeCompiler(ABC):
             name = given["format"]
             if name not in FORMATS:
                 refuse(place, "format", f"{str(name)[:40]!r} is unknown; known: {', '.join(sorted(FORMATS))}")
-            return row('"', json_text.in_string(Pattern(FORMATS[name]).node), '"')
+            return row(
+                '"',
+                shared(json_text.in_string(Pattern(FORMATS[name]).node), _LARGE, partial(self.rule, always=True)),
+                '"',
+            )
         if "pattern" in given:
             return row('"', json_text.in_string(self.pattern(given["pattern"], place, "pattern").node), '"')
         if (least, most) == (0, None):

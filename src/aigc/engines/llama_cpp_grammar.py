@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from aigc.engines.constraint import Constraint, ToolConstraint, whole
 from aigc.engines.grammar import written
+from aigc.engines.grammar_shape import untangled
 from aigc.types import JSON
 
 _ON_WORD = 1
@@ -17,8 +18,8 @@ _ON_WORD = 1
 
 
 def parameters(constraint: Constraint) -> JSON:
-    """The fields of llama.cpp's request that enforce a constraint."""
-    fields: JSON = {"grammar": written(whole(constraint))}
+    """The fields of llama.cpp's request that enforce a constraint. Raises: InvalidSchema: it can't be."""
+    fields: JSON = {"grammar": written(untangled(whole(constraint)))}
     if isinstance(constraint, ToolConstraint) and constraint.waits:
         fields |= {"grammar_lazy": True, "grammar_triggers": [{"type": _ON_WORD, "value": constraint.trigger}]}
     return fields

@@ -11,21 +11,30 @@ Knows: xgrammar's abilities through OpenVINO's classes. Does not know: requests,
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from aigc.engines.constraint import Constraint, JsonConstraint, call_body, whole
 from aigc.engines.grammar import Grammar, loosened, wide_places, written
+from aigc.engines.grammar_shape import Vocabulary, shaped
 from aigc.errors import EngineError, InvalidSchema
 
-MAX_PLACES = 100
-"""Places for nearly any character that one repetition is counted for.
+_Key = tuple[str, ...]
 
-xgrammar walks through the whole vocabulary for each, which takes 35 ms; beyond 128 it does that again for every token.
-A longer text is left to the check at the end.
+_COUNTED = (100, 80, 64, 50, 40, 32, 25, 16, 8, 0)
+"""Places for nearly any character that one repetition is counted for; the first of these that is affordable.
+
+Beyond 128 xgrammar looks at every token again in every step. A longer text is left to the check at the end.
 """
-MAX_ALL_PLACES = 300
-"""Such places in a whole grammar."""
+_AFFORDABLE = 32_000_000
+"""Tokens that xgrammar may read for a grammar with counted texts; on a quiet machine it reads 10 million a second."""
+_MOST = 48_000_000
+"""What a grammar may cost at all; one beyond is refused."""
+_KEPT = 256
+"""Grammars remembered as tried."""
 
 
 class GrammarTrial:
@@ -35,16 +44,40 @@ class GrammarTrial:
         folder: what `write_stand_in` wrote.
         tokenizer: the real model's.
         stop_ids: tokens that end an answer.
+        pieces: the bytes of every token.
     """
 
-    def __init__(self, folder: Path, tokenizer: Any, stop_ids: tuple[int, ...]) -> None:
+    def __init__(self, folder: Path, tokenizer: Any, stop_ids: tuple[int, ...], pieces: Iterable[bytes]) -> None:
         import openvino_genai
 
+        self._vocabulary = Vocabulary(pieces)
+        self._lock = threading.Lock()
+        self._structures: OrderedDict[_Key, Any] = OrderedDict()
+        self._tried: set[_Key] = set()
         self._pipe = openvino_genai.LLMPipeline(str(folder), tokenizer, "CPU", ATTENTION_BACKEND="SDPA")
         self._stop_ids = set(stop_ids)
 
-    def check(self, structure: Any) -> None:
-        """Compile a grammar. Blocks while it compiles. Raises: InvalidSchema, without the library's own words."""
+    def knows(self, constraint: Constraint) -> bool:
+        """Whether it was tried, so that it needn't be again."""
+        with self._lock:
+            return _key(constraint) in self._tried
+
+    def structure(self, constraint: Constraint) -> Any:
+        """OpenVINO's form of a constraint. Raises: InvalidSchema: it would take too long to compile."""
+        key = _key(constraint)
+        with self._lock:
+            if key in self._structures:
+                self._structures.move_to_end(key)
+                return self._structures[key]
+        found = _structure(constraint, self._vocabulary)
+        with self._lock:
+            self._structures[key] = found
+            while len(self._structures) > _KEPT:
+                self._tried.discard(self._structures.popitem(last=False)[0])
+        return found
+
+    def check(self, constraint: Constraint) -> None:
+        """Compile a constraint. Blocks while it compiles. Raises: InvalidSchema, without the library's own words."""
         import numpy as np
         import openvino
         import openvino_genai
@@ -53,22 +86,30 @@ class GrammarTrial:
         config.max_new_tokens = 1
         config.stop_token_ids = self._stop_ids
         config.apply_chat_template = False
-        config.structured_output_config = structure
+        config.structured_output_config = self.structure(constraint)
         try:
             self._pipe.generate(openvino.Tensor(np.zeros((1, 1), dtype=np.int64)), config)
         except RuntimeError as error:
             raise InvalidSchema(
                 "the schema can't be enforced: the grammar compiler refuses it", hint="simplify the schema"
             ) from error
+        with self._lock:
+            if (key := _key(constraint)) in self._structures:
+                self._tried.add(key)
 
 
-def structure(constraint: Constraint) -> Any:
-    """OpenVINO's form of a constraint."""
+def _key(constraint: Constraint) -> _Key:
+    if isinstance(constraint, JsonConstraint) or not constraint.waits:
+        return (written(whole(constraint)),)
+    return written(call_body(constraint)), constraint.begin, constraint.end, str(constraint.parallel)
+
+
+def _structure(constraint: Constraint, vocabulary: Vocabulary) -> Any:
     from openvino_genai import StructuredOutputConfig as Form
 
     if isinstance(constraint, JsonConstraint) or not constraint.waits:
-        return Form(grammar=_notation(whole(constraint)))
-    body = Form.EBNF(_notation(call_body(constraint)))
+        return Form(grammar=notation(whole(constraint), vocabulary))
+    body = Form.EBNF(notation(call_body(constraint), vocabulary))
     tag = Form.Tag(begin=constraint.begin, content=body, end=constraint.end)
     once = not constraint.parallel
     return Form(
@@ -76,13 +117,26 @@ def structure(constraint: Constraint) -> Any:
     )
 
 
-def _notation(grammar: Grammar) -> str:
-    """What xgrammar is given; long repetitions are counted less far until all of them together are affordable."""
-    for places in (MAX_PLACES, MAX_PLACES // 4, 0):
+def notation(grammar: Grammar, vocabulary: Vocabulary) -> str:
+    """What xgrammar is given; long repetitions are counted less far until all of them together are affordable.
+
+    Raises: InvalidSchema: it would take too long to compile.
+    """
+    for places in _COUNTED:
         loose = loosened(grammar, places)
-        if sum(wide_places(node) for node in {loose.root, *loose.rules.values()}) <= MAX_ALL_PLACES:
+        least = vocabulary.size * sum(map(wide_places, {loose.root, *loose.rules.values()}))
+        if places and least > _AFFORDABLE:
+            continue
+        found, cost = shaped(loose, vocabulary)
+        if cost <= _AFFORDABLE:
             break
-    return written(loose)
+    if cost > _MOST:
+        raise InvalidSchema(
+            f"the schema takes too long to compile: {cost // 10**6} million tokens to look at, accepted are "
+            f"{_MOST // 10**6} million",
+            hint="shorten patterns and lists of names, or split the schema",
+        )
+    return written(found)
 
 
 def write_stand_in(folder: Path, vocabulary_size: int) -> None:

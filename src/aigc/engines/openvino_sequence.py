@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 from aigc.engines.base import Draw, SequenceDelta, SequenceRequest
 from aigc.engines.detokenise import Detokeniser, token_logprob
-from aigc.engines.openvino_grammar import structure
 
 _SEEDS = 2**32 - 1
 _COLD = 1e-6
@@ -25,8 +24,17 @@ def _greedy(draw: Draw) -> bool:
     return draw.temperature < _COLD or draw.top_p < _COLD or draw.top_k == 1 or (draw.min_p or 0) > 1 - _COLD
 
 
-def generation_config(request: SequenceRequest, stop_ids: Tokens[int], lookup_tokens: int = 0) -> Any:
-    """A request in OpenVINO's words, for a pipeline that guesses up to ``lookup_tokens`` tokens a step."""
+def generation_config(
+    request: SequenceRequest, stop_ids: Tokens[int], structure: Any = None, lookup_tokens: int = 0
+) -> Any:
+    """A request in OpenVINO's words.
+
+    Args:
+        request: what was asked.
+        stop_ids: tokens that end every sequence.
+        structure: the request's constraint in OpenVINO's words.
+        lookup_tokens: how many tokens the pipeline guesses in a step.
+    """
     import openvino_genai
 
     draw = request.draw
@@ -49,8 +57,8 @@ def generation_config(request: SequenceRequest, stop_ids: Tokens[int], lookup_to
     config.frequency_penalty = draw.frequency_penalty
     config.logprobs = 0 if request.top_logprobs is None else 1
     _look_up(config, lookup_tokens)
-    if request.constraint is not None:
-        config.structured_output_config = structure(request.constraint)
+    if structure is not None:
+        config.structured_output_config = structure
     return config
 
 

@@ -5,14 +5,13 @@ the engines' grammars differ in what they read into ``\d``, ``\s`` or a missing 
 sets of characters, sequences, alternatives and repetitions; what else there is in ECMA 262 (look-around,
 back-references, word boundaries, Unicode classes, flags) is refused by name.
 
-Sources: ECMA-262 section 22.2 (syntax, and ``\d``, ``\w``, ``\s`` as it defines them); Thompson, "Regular expression
-search algorithm", CACM 11(6), 1968.
-
-Knows: characters and automata. Does not know: JSON, schemas, engines.
+Source: ECMA-262 section 22.2 (syntax, and ``\d``, ``\w``, ``\s`` as it defines them).
+Knows: the notation of patterns. Does not know: JSON, schemas, engines.
 """
 
 from __future__ import annotations
 
+from aigc.engines.automaton import Automaton
 from aigc.engines.grammar import LAST, Chars, Either, Node, Ranges, Repeat, Row, inverted, merged, parts
 
 MAX_STATES = 1000
@@ -202,10 +201,7 @@ class Pattern:
         self._node = _Parser(source).whole()
         if (size := _size(self._node)) > 2 * MAX_STATES:
             raise PatternError(f"{source!r} needs about {size} states, accepted are {2 * MAX_STATES}")
-        self._ranges: list[Ranges] = []
-        self._next: list[list[int]] = []
-        self._final = self._state(())
-        self._first = self._build(self._node, self._final)
+        self._automaton = Automaton(self._node)
 
     @property
     def node(self) -> Node:
@@ -214,55 +210,4 @@ class Pattern:
 
     def matches(self, text: str) -> bool:
         """Whether the pattern is found in the text, in time proportional to its length."""
-        current = self._closure([self._first])
-        for letter in text:
-            code = ord(letter)
-            reached = [
-                target
-                for state in current
-                if any(low <= code <= high for low, high in self._ranges[state])
-                for target in self._next[state]
-            ]
-            current = self._closure(reached)
-            if not current:
-                return False
-        return self._final in current
-
-    def _state(self, ranges: Ranges, *targets: int) -> int:
-        """A state that reads a character of ``ranges``, or one that reads nothing where there are none."""
-        self._ranges.append(ranges)
-        self._next.append(list(targets))
-        return len(self._next) - 1
-
-    def _build(self, node: Node, after: int) -> int:
-        if isinstance(node, Chars):
-            return self._state(node.ranges, after)
-        if isinstance(node, Row):
-            for part in reversed(node.parts):
-                after = self._build(part, after)
-            return after
-        if isinstance(node, Either):
-            return self._state((), *(self._build(part, after) for part in node.parts))
-        assert isinstance(node, Repeat)
-        if node.most is None:
-            loop = self._state((), after)
-            self._next[loop].append(self._build(node.part, loop))
-            after = loop
-        else:
-            end = after
-            for _ in range(node.most - node.least):
-                after = self._state((), end, self._build(node.part, after))
-        for _ in range(node.least):
-            after = self._build(node.part, after)
-        return after
-
-    def _closure(self, states: list[int]) -> set[int]:
-        seen: set[int] = set()
-        waiting = states
-        while waiting:
-            state = waiting.pop()
-            if state not in seen:
-                seen.add(state)
-                if not self._ranges[state]:
-                    waiting.extend(self._next[state])
-        return seen
+        return self._automaton.matches(text)
