@@ -25,6 +25,7 @@ def _load(site: Site) -> None:
     model = {
         "version": 2,
         "model_name": _NAME,
+        "model_family": "other",
         "model_lang": ["en"],
         "model_ability": ["generate"],
         "context_length": site.streams * site.context_tokens,
