@@ -1,0 +1,151 @@
+"""Turns a finished picture into a painted or pixelled one.
+
+Knows: pixels. Does not know: what they show. Shapes: (3, H, W) in 0 to 1, as seen on a screen.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from aigc.scenes.arrays import Dice, Floats, look_up, mix, smooth, tile
+from aigc.scenes.vocabulary import Style
+
+
+def styled(rgb: Floats, style: Style, seed: int) -> Floats:
+    """The picture in a style; 'rendered', 'flat' and '3-D' are drawn so, and left as they are."""
+    if style == "watercolour":
+        return _watercolour(rgb, seed)
+    if style == "oil":
+        return _oil(rgb, seed)
+    return _pixels(rgb) if style == "pixel art" else rgb
+
+
+def blurred(rgb: Floats, radius: int) -> Floats:
+    """Three box filters of ``2 * radius + 1`` pixels: nearly Gaussian. Edges repeat."""
+    if radius < 1:
+        return rgb
+    for _ in range(2):
+        for axis in (-1, -2):
+            pad = [(0, 0)] * rgb.ndim
+            pad[axis] = (radius + 1, radius)
+            total = np.cumsum(np.pad(rgb, pad, mode="edge"), axis=axis, dtype=np.float64)
+            size = rgb.shape[axis]
+            width = 2 * radius + 1
+            upper, lower = [slice(None)] * rgb.ndim, [slice(None)] * rgb.ndim
+            upper[axis], lower[axis] = slice(width, width + size), slice(0, size)
+            rgb = ((total[tuple(upper)] - total[tuple(lower)]) / width).astype(np.float32)
+    return rgb
+
+
+def _grid(height: int, width: int) -> tuple[Floats, Floats]:
+    """The x and y of each pixel's middle, in picture heights."""
+    y = (np.arange(height, dtype=np.float32) + 0.5) / height
+    x = (np.arange(width, dtype=np.float32) + 0.5) / height
+    return np.broadcast_to(x[None, :], (height, width)), np.broadcast_to(y[:, None], (height, width))
+
+
+def _at(rgb: Floats, x: Floats, y: Floats) -> Floats:
+    """Nearest pixels at places in picture heights."""
+    _, height, width = rgb.shape
+    column = np.clip((x * height).astype(np.int32), 0, width - 1)
+    row = np.clip((y * height).astype(np.int32), 0, height - 1)
+    return rgb[:, row, column]
+
+
+def _strokes(rgb: Floats, length: float, seed: int, layer: int, under: Floats, relief: Floats) -> tuple[Floats, Floats]:
+    """One layer of brush strokes of this length (picture heights), each of one colour, along the edges of the picture.
+
+    Every cell of a jittered grid holds one stroke; a pixel shows the topmost of the strokes of its nine cells.
+    """
+    _, height, width = rgb.shape
+    x, y = _grid(height, width)
+    cell = length * 0.5
+    dice = Dice(seed, f"strokes {layer}")
+    random = dice.many(64, 64, 4)
+    grey: Floats = blurred(np.asarray(rgb.mean(axis=0, dtype=np.float32)), max(1, int(height * length * 0.12)))
+    gy, gx = np.gradient(grey, axis=0), np.gradient(grey, axis=1)
+    top = np.full((height, width), -1.0, dtype=np.float32)
+    shown = under.copy()
+    column, row = np.floor(x / cell).astype(np.int32), np.floor(y / cell).astype(np.int32)
+    for dr in (-1, 0, 1):
+        for dc in (-1, 0, 1):
+            c, r = column + dc, row + dr
+            lot = random[r & 63, c & 63]
+            sx, sy = (c + lot[..., 0]) * cell, (r + lot[..., 1]) * cell
+            pc = np.clip((sx * height).astype(np.int32), 0, width - 1)
+            pr = np.clip((sy * height).astype(np.int32), 0, height - 1)
+            ex, ey = -gy[pr, pc], gx[pr, pc]
+            size = np.sqrt(ex * ex + ey * ey) + 1e-5
+            sure = smooth(0.001, 0.012, size)
+            turn = (lot[..., 3] - 0.5) * 1.2
+            ex, ey = mix(np.cos(turn), ex / size, sure), mix(np.sin(turn), ey / size, sure)
+            dx, dy = x - sx, y - sy
+            along, across = (dx * ex + dy * ey) / (length * 0.75), (dy * ex - dx * ey) / (length * 0.24)
+            inside = along * along + across * across + 0.25 * np.sin(across * 9 + lot[..., 3] * 40) * (along > 0.4)
+            chosen = (inside < 1) & (lot[..., 2] > top)
+            top = np.where(chosen, lot[..., 2], top)
+            tone = rgb[:, pr, pc] + (lot[..., 3] - 0.5) * np.float32(0.05)
+            shown = np.where(chosen, tone, shown)
+            bristle = np.sin(across * 11 + lot[..., 2] * 30) * 0.5 + (1 - np.abs(across)) * 1.4
+            relief = np.where(chosen, bristle, relief)
+    return shown, relief
+
+
+def _oil(rgb: Floats, seed: int) -> Floats:
+    """Strokes from large to small over one another, lit from the upper left."""
+    _, height, width = rgb.shape
+    shown, relief = blurred(rgb, max(1, height // 60)), np.zeros((height, width), dtype=np.float32)
+    for layer, length in enumerate((0.075, 0.042, 0.024)):
+        fresh, bristles = _strokes(blurred(rgb, int(height * length * 0.10)), length, seed, layer, shown, relief)
+        if layer:
+            detail = np.abs(rgb - blurred(shown, max(1, int(height * length * 0.2)))).max(axis=0)
+            wanted = detail > (0.035 if layer == 1 else 0.055)
+            shown, relief = np.where(wanted, fresh, shown), np.where(wanted, bristles, relief)
+        else:
+            shown, relief = fresh, bristles
+    relief = blurred(relief, 1) if height >= 256 else relief
+    light = np.zeros_like(relief)
+    light[1:, 1:] = relief[1:, 1:] - relief[:-1, :-1]
+    grey = shown.mean(axis=0)
+    return np.clip(grey + (shown - grey) * 1.15 + 0.035 * np.clip(light * height / 256, -1.5, 1.5), 0, 1)
+
+
+def _watercolour(rgb: Floats, seed: int) -> Floats:
+    """Washes with wet edges on grainy paper: colours flow into each other, pigment gathers at the rims."""
+    _, height, width = rgb.shape
+    x, y = _grid(height, width)
+    dice = Dice(seed, "watercolour")
+    shift = dice.between(0, 1)
+    wobble = tile(3.4, 1)
+    bend = 0.006
+    dx, dy = look_up(wobble, x * 0.9 + shift, y * 0.9), look_up(wobble, x * 0.9, y * 0.9 + 0.4 + shift)
+    soft = _at(blurred(rgb, max(1, height // 110)), x + bend * dx, y + bend * dy)
+    washes, _ = _strokes(soft, 0.05, seed, 7, soft, np.zeros((height, width), dtype=np.float32))
+    soft = mix(blurred(washes, max(1, height // 128)), soft, 0.45)
+    pale = 1 - (1 - soft) * np.float32(0.88)
+    grey = pale.mean(axis=0)
+    pale = grey + (pale - grey) * np.float32(1.22)
+    rim = np.clip(blurred(grey, max(1, height // 64)) - grey, 0, 0.2) * 1.1
+    pigment = look_up(tile(1.6, 2), x * 0.8 + shift, y * 0.8)
+    flow = look_up(tile(3.0, 3, lowest=2), x * 0.6, y * 0.6 + shift)
+    density = 1 + 0.05 * pigment + 0.10 * flow
+    painted = 1 - (1 - np.clip(pale, 0, 1)) * density - rim
+    edge = np.minimum(np.minimum(x, width / height - x), np.minimum(y, 1 - y)) + 0.008 * dx + 0.006 * flow
+    paper = np.array([0.975, 0.965, 0.94], dtype=np.float32)[:, None, None] + 0.012 * pigment
+    return np.clip(mix(paper, painted, smooth(0.008, 0.022, edge)), 0, 1)
+
+
+def _pixels(rgb: Floats) -> Floats:
+    """Some 64 blocks to the height, few tones, ordered dithering."""
+    _, height, width = rgb.shape
+    size = max(2, round(height / 64))
+    rows, columns = -(-height // size), -(-width // size)
+    padded = np.pad(rgb, ((0, 0), (0, rows * size - height), (0, columns * size - width)), mode="edge")
+    blocks = padded.reshape(3, rows, size, columns, size).mean(axis=(2, 4), dtype=np.float32)
+    grey = blocks.mean(axis=0)
+    blocks = np.clip(grey + (blocks - grey) * 1.25, 0, 1)
+    bayer = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], dtype=np.float32) / 16 - 0.47
+    threshold = np.tile(bayer, (rows // 4 + 1, columns // 4 + 1))[:rows, :columns]
+    levels = np.float32(8)
+    dithered = np.clip(np.round(blocks * levels + threshold * 0.4) / levels, 0, 1)
+    return np.repeat(np.repeat(dithered, size, axis=1), size, axis=2)[:, :height, :width]
