@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aigc.engines.base import SequenceDelta
-from aigc.engines.json_check import parse
+from aigc.engines.json_check import Check, parse
 from aigc.engines.parts import Hidden, Thought, hidden
 from aigc.engines.prediction import PredictionReader
 from aigc.engines.stops import StopMatcher
 from aigc.engines.thinking import ThinkingParser
-from aigc.engines.tools import Callee, Check, Part, ToolParser
+from aigc.engines.tools import Callee, Part, ToolParser
 from aigc.errors import EngineError, UserError
 from aigc.types import Delta, Event, Finished, FinishReason, TokenLogprob, ToolCallDelta
 

@@ -1,7 +1,8 @@
 """Custom tools in the clothes of functions: their one text travels as the string ``input`` of a JSON object.
 
-Models were trained on functions, and every engine enforces the schema of a function's arguments. So a custom tool is
-shown to the model as a function of one string, and its grammar becomes that string's ``pattern``.
+Models were trained on functions, and every engine enforces the form of a function's arguments. So a custom tool is
+shown to the model as a function of one string, and its grammar becomes that string's: a regular expression as its
+``pattern``, a Lark grammar as rules of the string's characters.
 
 Source: OpenAI's specification 2.3.0, CustomToolChatCompletions.
 Knows: the clothes. Does not know: engines, parsers of answers.
@@ -12,9 +13,13 @@ from __future__ import annotations
 import json
 import re
 
-from aigc.engines.lark import GrammarError, to_pattern
+from aigc.engines import grammar as form
+from aigc.engines import json_text, lark
+from aigc.engines.json_check import Check, validator
+from aigc.engines.json_schema import compile_schema
+from aigc.engines.recognise import Recogniser, TooManyStepsError
 from aigc.errors import InvalidSchema
-from aigc.types import JSON, Grammar, Tool
+from aigc.types import JSON, Tool
 
 _BEGIN = re.compile(r'\s*\{\s*"input"\s*:\s*"')
 _NAMED_GROUP = re.compile(r"(?<!\\)((?:\\\\)*)\(\?P?<\w+>")
@@ -35,27 +40,51 @@ def shown_schema(tool: Tool) -> JSON:
     }
 
 
-def enforced_schema(tool: Tool) -> JSON:
-    """The schema of the arguments that engines enforce. Raises: InvalidSchema: the grammar can't be."""
+def enforced(tool: Tool, place: str) -> tuple[form.Grammar, Check]:
+    """The grammar of the arguments, for engines, and the check of what they wrote.
+
+    Args:
+        tool: a custom tool.
+        place: what its format is called in messages.
+
+    Raises:
+        InvalidSchema: the grammar is malformed or can't be enforced.
+    """
+    if tool.grammar is not None and tool.grammar.syntax == "lark":
+        return _lark(tool.grammar.definition)
     schema = shown_schema(tool)
-    if tool.grammar is None:
-        schema["properties"]["input"] = {"type": "string"}
-    else:
-        schema["properties"]["input"] = {"type": "string", "pattern": _pattern(tool.grammar)}
-    return schema
+    schema["properties"]["input"] = {"type": "string"}
+    if tool.grammar is not None:
+        schema["properties"]["input"]["pattern"] = _pattern(tool.grammar.definition)
+    return compile_schema(schema, place), validator(schema)
 
 
-def _pattern(grammar: Grammar) -> str:
-    if grammar.syntax == "lark":
+def _lark(definition: str) -> tuple[form.Grammar, Check]:
+    try:
+        read = lark.to_grammar(definition)
+    except lark.GrammarError as error:
+        raise InvalidSchema(
+            f"the lark grammar can't be enforced: {error}", hint="write it without that, or as a regular expression"
+        ) from None
+    recogniser = Recogniser(read)
+
+    def check(arguments: object) -> str | None:
+        text = arguments.get("input") if isinstance(arguments, dict) else None
+        if not isinstance(text, str):
+            return "/input: expected a text"
         try:
-            return f"^(?:{to_pattern(grammar.definition)})$"
-        except GrammarError as error:
-            raise InvalidSchema(
-                f"the lark grammar can't be enforced: {error}",
-                hint="write it without recursion, or as a regular expression",
-            ) from None
-    # A grammar covers the whole input, with anchors or without.
-    body = _NAMED_GROUP.sub(r"\1(?:", grammar.definition).removeprefix("^")
+            return None if recogniser.accepts(text) else f"/input: {text[:60]!r} does not match the lark grammar"
+        except TooManyStepsError as error:
+            return f"/input: whether it matches the lark grammar can't be told: {error}"
+
+    rules = {name: json_text.in_string(node) for name, node in read.rules.items()}
+    body = form.row('{"input":', json_text.SPACE, '"', json_text.in_string(read.root), '"}')
+    return form.Grammar(body, rules), check
+
+
+def _pattern(definition: str) -> str:
+    """A regular expression that covers the whole input, with anchors or without."""
+    body = _NAMED_GROUP.sub(r"\1(?:", definition).removeprefix("^")
     if body.endswith("$") and (len(body) - len(body[:-1].rstrip("\\"))) % 2 == 1:
         body = body[:-1]
     return f"^(?:{body})$"

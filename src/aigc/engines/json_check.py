@@ -23,6 +23,9 @@ MAX_CHECKS = 50_000
 
 _MAX_DIGITS = 4000
 
+Check = Callable[[Any], "str | None"]
+"""Says what is wrong with a value, or None."""
+
 
 def escaped(key: str) -> str:
     """A key as a step of a JSON pointer (RFC 6901)."""
@@ -63,7 +66,7 @@ def equal(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
-def validator(schema: JSON | bool, part: JSON | None = None) -> Callable[[Any], str | None]:
+def validator(schema: JSON | bool, part: JSON | None = None) -> Check:
     """A check that says what is wrong with a value, or None; bounded in time, and blind to nothing.
 
     Args:

@@ -42,9 +42,9 @@ MAX_ORDERED = 16
 
 _PLAIN: Ranges = ((32, 33), (35, 91), (93, LAST))
 _SHORT = {8: r"\b", 9: r"\t", 10: r"\n", 12: r"\f", 13: r"\r", 34: r"\"", 92: r"\\"}
-_SPACE = maybe(Text(" "))
-COMMA = row(",", _SPACE)
-COLON = row(":", _SPACE)
+SPACE = maybe(Text(" "))
+COMMA = row(",", SPACE)
+COLON = row(":", SPACE)
 DIGIT = span("0", "9")
 NUMBER = row(
     maybe(Text("-")),
@@ -56,7 +56,9 @@ NUMBER = row(
 
 
 def in_string(node: Node) -> Node:
-    """The same characters as they stand between the quotes of a JSON string."""
+    """The same characters as they stand between the quotes of a JSON string; rules stay, to be treated likewise."""
+    if isinstance(node, Rule):
+        return node
     if isinstance(node, Chars):
         return _spelled(node.ranges)
     if isinstance(node, Text):

@@ -1,17 +1,36 @@
-"""Writes a Lark grammar as one regular expression, where it is regular.
+"""Reads a Lark grammar as one of ours, recursion included.
 
-Engines enforce a pattern inside of a JSON string, not a grammar. Rules are put in place of their names; a rule that
-calls itself as the first or the last part of its alternatives is a repetition; any other recursion is no regular
-language, and is refused by name, and so is what would need a lexer (``%ignore``, priorities that matter, templates).
+A rule that calls itself as the first part of its alternatives is written as a repetition, since llama.cpp reads no left
+recursion; one that comes back to its own beginning by way of others is refused by name. So is what would need a lexer
+(``%ignore``, templates, imports beside ``common``); priorities change no language, and are skipped.
 
-Source: Lark's grammar reference; Arden, "Delayed-logic and finite-state machines", 1961 (recursion as repetition).
+Sources: Lark's grammar reference; Arden, "Delayed-logic and finite-state machines", 1961 (recursion as repetition).
 Knows: grammars as text. Does not know: JSON, schemas, engines.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from aigc.engines.grammar import (
+    Chars,
+    Either,
+    Grammar,
+    Node,
+    Repeat,
+    Row,
+    Rule,
+    Text,
+    either,
+    loop,
+    maybe,
+    merged,
+    parts,
+    row,
+    shortest,
+    size,
+)
+from aigc.engines.pattern import Pattern, PatternError
 
 _COMMON = {
     "DIGIT": "[0-9]",
@@ -48,38 +67,94 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _MAX_TOKENS = 5000
-_MAX_PATTERN = 100_000
+_MAX_COUNT = 1000
+_INLINE = 100
+"""A rule of at most so many nodes stands where it is named: tokens that cross the end of a rule are dear to judge."""
+_MAX_SIZE = 10_000
 
 
 class GrammarError(ValueError):
-    """The grammar is malformed, or can't be written as a regular expression; the text says what and where."""
+    """The grammar is malformed, or can't be enforced; the text says what and where."""
 
 
-@dataclass(frozen=True)
-class _Name:
-    name: str
+def to_grammar(grammar: str) -> Grammar:
+    """What the rule ``start`` accepts.
 
-
-@dataclass(frozen=True)
-class _Either:
-    branches: tuple[tuple[_Part, ...], ...]
-    """Alternatives, each a sequence of parts."""
-    quantifier: str = ""
-
-
-_Part = str | _Name | _Either
-"""A finished pattern, the name of a rule, or a group."""
-
-
-def to_pattern(grammar: str) -> str:
-    """The pattern, without anchors, of what the rule ``start`` accepts.
-
-    Raises: GrammarError: it is malformed, needs recursion or a lexer, or grows too large.
+    Raises: GrammarError: it is malformed, recurs at its beginning, needs a lexer, is too large, or accepts nothing.
     """
     rules = _Parser(grammar).rules()
     if "start" not in rules:
         raise GrammarError("it has no rule 'start'")
-    return _Writer(rules).rule("start")
+    for name, node in rules.items():
+        rules[name] = _unrolled(Rule(name), node)
+    if (looping := loop(rules)) is not None:
+        raise GrammarError(f"the rule {looping!r} begins with itself, by way of others")
+    found = _inlined(rules)
+    if sum(map(size, found.rules.values())) > _MAX_SIZE:
+        raise GrammarError(f"it has more than {_MAX_SIZE} parts")
+    if shortest(found) is None:
+        raise GrammarError("no finite text satisfies it: a part of it requires itself")
+    return found
+
+
+def _unrolled(name: Rule, body: Node) -> Node:
+    """``a: a x | y`` is ``y x*``; anything else as it stands."""
+    branches = body.parts if isinstance(body, Either) else (body,)
+    tails = [row(*b.parts[1:]) for b in branches if isinstance(b, Row) and b.parts[0] == name]
+    ends = [b for b in branches if b != name and not (isinstance(b, Row) and b.parts[0] == name)]
+    if not tails or not ends:
+        return body
+    return row(either(ends), Repeat(either(tails), 0, None))
+
+
+def _inlined(rules: dict[str, Node]) -> Grammar:
+    """The rules that ``start`` needs, under names that every engine reads; small ones in place of their names."""
+    done: dict[str, Node] = {}
+    names: dict[str, str] = {}
+    opened: list[str] = []
+
+    def again(node: Node) -> Node:
+        if isinstance(node, Rule):
+            return visit(node.name)
+        if isinstance(node, Repeat):
+            return Repeat(again(node.part), node.least, node.most)
+        if isinstance(node, Row):
+            return row(*map(again, node.parts))
+        return _factored([again(part) for part in node.parts]) if isinstance(node, Either) else node
+
+    def visit(name: str) -> Node:
+        if name not in rules:
+            raise GrammarError(f"{name!r} is not defined")
+        if name not in names:
+            names[name] = f"l{len(names)}"
+            opened.append(name)
+            if len(opened) > 100:
+                raise GrammarError("its rules are nested more than 100 deep")
+            done[name] = again(rules[name])
+            opened.pop()
+        if name in opened or size(done[name]) > _INLINE or _names(done[name]):
+            return Rule(names[name])
+        return done[name]
+
+    visit("start")
+    kept = {names[name]: node for name, node in done.items()}
+    return Grammar(Rule(names["start"]), kept)
+
+
+def _factored(ways: list[Node]) -> Node:
+    """One of the ways, what several begin with written once.
+
+    llama.cpp would follow each from there, and double them with every round of a recursion.
+    """
+    begins: dict[Node, list[Node]] = {}
+    for way in ways:
+        first, *rest = way.parts if isinstance(way, Row) else (way,)
+        begins.setdefault(first, []).append(row(*rest))
+    return either([row(first, _factored(rests) if len(rests) > 1 else rests[0]) for first, rests in begins.items()])
+
+
+def _names(node: Node) -> bool:
+    return isinstance(node, Rule) or any(map(_names, parts(node)))
 
 
 class _Parser:
@@ -99,9 +174,9 @@ class _Parser:
         self._tokens.append(("end", "the end"))
         self._at = 0
 
-    def rules(self) -> dict[str, _Either | str]:
+    def rules(self) -> dict[str, Node]:
         """Every rule and terminal by name."""
-        found: dict[str, _Either | str] = {}
+        found: dict[str, Node] = {}
         while not self._peek("end"):
             if self._take("line"):
                 continue
@@ -133,9 +208,9 @@ class _Parser:
             raise GrammarError(f"expected {text or kind} instead of {self._tokens[self._at][1].strip()[:20]!r}")
         return found
 
-    def _directive(self, directive: str) -> dict[str, _Either | str]:
+    def _directive(self, directive: str) -> dict[str, Node]:
         if directive != "%import":
-            raise GrammarError(f"{directive} can't be written as a regular expression")
+            raise GrammarError(f"{directive} can't be enforced: tokens and characters are one here")
         if self._need("name") != "common" or not self._take("mark", "."):
             if not self._peek("mark", "("):
                 raise GrammarError("only 'common' can be imported")
@@ -149,63 +224,76 @@ class _Parser:
         alias = self._need("name") if self._take("arrow") else name
         return {alias: self._common(name)}
 
-    def _common(self, name: str) -> str:
+    def _common(self, name: str) -> Node:
         if name not in _COMMON:
             raise GrammarError(f"common.{name} is unknown; known: {', '.join(sorted(_COMMON))}")
-        return _COMMON[name]
+        return _regular(_COMMON[name])
 
-    def _either(self, depth: int) -> _Either:
+    def _either(self, depth: int) -> Node:
         if depth > 50:
             raise GrammarError("more than 50 groups inside each other")
         branches = []
         while True:
             self._take("line")
             self._take("mark", "|")
-            branch: list[_Part] = []
+            branch: list[Node] = []
             while (part := self._item(depth)) is not None:
                 branch.append(part)
-            branches.append(tuple(branch))
+            branches.append(row(*branch))
             if self._take("arrow"):
                 self._need("name")
             following = self._tokens[self._at + 1] if self._peek("line") else self._tokens[self._at]
             if following != ("mark", "|") and not (depth and self._take("line")):
-                return _Either(tuple(branches))
+                return either(branches)
 
-    def _item(self, depth: int) -> _Part | None:
+    def _item(self, depth: int) -> Node | None:
         if depth:
             self._take("line")
         if name := self._take("name"):
-            part: _Part = _Name(name.lstrip("!?"))
+            part: Node = Rule(name.lstrip("!?"))
         elif text := self._take("string"):
             part = self._range(text) if self._take("range") else _literal(text)
         elif regex := self._take("regex"):
             body, _, flags = regex[1:].rpartition("/")
             if flags:
                 raise GrammarError(f"the flags {flags!r} of /{body[:40]}/")
-            part = f"(?:{body})"
+            part = _regular(body)
         elif self._take("mark", "("):
             part = self._either(depth + 1)
             self._need("mark", ")")
         elif self._take("mark", "["):
-            part = _Either(self._either(depth + 1).branches, "?")
+            part = maybe(self._either(depth + 1))
             self._need("mark", "]")
         else:
             return None
-        for mark in "?*+":
-            if self._take("mark", mark):
-                return _Either(((part,),), mark)
-        if count := self._take("count"):
-            least, _, most = re.sub(r"[~{}\s]", "", count).replace("..", ",").partition(",")
-            open_ended = count.endswith(",}")
-            return _Either(((part,),), f"{{{least}{',' if open_ended or most else ''}{most}}}")
-        return part
+        return self._repeated(part)
 
-    def _range(self, low: str) -> str:
+    def _repeated(self, part: Node) -> Node:
+        for mark, least, most in (("?", 0, 1), ("*", 0, None), ("+", 1, None)):
+            if self._take("mark", mark):
+                return Repeat(part, least, most)
+        if not (count := self._take("count")):
+            return part
+        first, comma, second = re.sub(r"[~{}\s]", "", count).replace("..", ",").partition(",")
+        if max(len(first), len(second)) > 6 or max(int(first), int(second or 0)) > _MAX_COUNT:
+            raise GrammarError(f"the count {count.strip()[:20]} is above {_MAX_COUNT}")
+        if second and int(second) < int(first):
+            raise GrammarError(f"the count {count.strip()} is out of order")
+        return Repeat(part, int(first), int(second) if second else None if comma else int(first))
+
+    def _range(self, low: str) -> Node:
         high = self._need("string")
         letters = [_unquoted(low), _unquoted(high)]
-        if any(len(letter) != 1 for letter in letters):
-            raise GrammarError(f"the range {low}..{high} has ends that are not one character")
-        return f"[{_escape(letters[0])}-{_escape(letters[1])}]"
+        if any(len(letter) != 1 for letter in letters) or letters[0] > letters[1]:
+            raise GrammarError(f"the range {low}..{high} has ends that are not one character, or out of order")
+        return Chars(((ord(letters[0]), ord(letters[1])),))
+
+
+def _regular(source: str) -> Node:
+    try:
+        return Pattern(f"^(?:{source})$").node
+    except PatternError as error:
+        raise GrammarError(str(error)) from None
 
 
 def _unquoted(text: str) -> str:
@@ -218,74 +306,10 @@ def _unquoted(text: str) -> str:
     return re.sub(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", letter, body)
 
 
-def _literal(text: str) -> str:
-    fold = text.endswith("i")
-    parts = []
+def _literal(text: str) -> Node:
+    pieces: list[Node] = []
     for letter in _unquoted(text):
-        cases = sorted({letter.lower(), letter.upper()}) if fold else [letter]
-        single = all(len(case) == 1 for case in cases)
-        parts.append(f"[{''.join(map(_escape, cases))}]" if len(cases) > 1 and single else _escape(letter))
-    return "".join(parts)
-
-
-def _escape(letter: str) -> str:
-    if letter in "\n\t\r\f":
-        return {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\f": "\\f"}[letter]
-    return f"\\{letter}" if letter in "\\^$.|?*+()[]{}/-" else letter
-
-
-class _Writer:
-    """Puts rules in place of their names."""
-
-    def __init__(self, rules: dict[str, _Either | str]) -> None:
-        self._rules = rules
-        self._written: dict[str, str] = {}
-        self._open: list[str] = []
-
-    def rule(self, name: str) -> str:
-        if name in self._written:
-            return self._written[name]
-        if name in self._open:
-            raise GrammarError(f"the rule {name!r} is recursive ({' > '.join([*self._open, name])})")
-        if name not in self._rules:
-            raise GrammarError(f"{name!r} is not defined")
-        if len(self._open) > 100:
-            raise GrammarError("its rules are nested more than 100 deep")
-        body = self._rules[name]
-        self._open.append(name)
-        found = body if isinstance(body, str) else self._unrolled(_Name(name), body)
-        self._open.pop()
-        self._written[name] = self._limited(found)
-        return found
-
-    def _unrolled(self, name: _Name, body: _Either) -> str:
-        """``a: a x | y`` is ``y x*``, ``a: x a | y`` is ``x* y``; anything else as it stands."""
-        left = tuple(b[1:] for b in body.branches if len(b) > 1 and b[0] == name)
-        right = tuple(b[:-1] for b in body.branches if len(b) > 1 and b[-1] == name)
-        ends = tuple(b for b in body.branches if name not in (b[:1] + b[-1:]))
-        if bool(left) == bool(right) or not ends:
-            return self._either(body)
-        again = self._either(_Either(left or right, "*"))
-        end = f"(?:{self._either(_Either(ends))})"
-        return end + again if left else again + end
-
-    def _either(self, node: _Either) -> str:
-        text = "|".join(dict.fromkeys(self._sequence(branch) for branch in node.branches))
-        if node.quantifier:
-            return f"(?:{text}){node.quantifier}"
-        return self._limited(text)
-
-    def _sequence(self, branch: tuple[_Part, ...]) -> str:
-        return self._limited("".join(self._part(part) for part in branch))
-
-    def _part(self, part: _Part) -> str:
-        if isinstance(part, str):
-            return part
-        text = self.rule(part.name) if isinstance(part, _Name) else self._either(part)
-        plain = "|" not in text or (isinstance(part, _Either) and part.quantifier)
-        return text if plain else f"(?:{text})"
-
-    def _limited(self, text: str) -> str:
-        if len(text) > _MAX_PATTERN:
-            raise GrammarError(f"as a regular expression it has more than {_MAX_PATTERN} characters")
-        return text
+        cases = {letter.lower(), letter.upper()} if text.endswith("i") else {letter}
+        folds = len(cases) > 1 and all(len(case) == 1 for case in cases)
+        pieces.append(Chars(merged([(ord(case), ord(case)) for case in cases])) if folds else Text(letter))
+    return row(*pieces)

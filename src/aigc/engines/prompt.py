@@ -14,15 +14,15 @@ from aigc.engines import thinking as thoughts
 from aigc.engines.base import Draw, TextEngine
 from aigc.engines.choice import ChoiceRules
 from aigc.engines.constraint import Constraint, JsonConstraint, ToolConstraint
-from aigc.engines.custom import enforced_schema
+from aigc.engines.custom import enforced
 from aigc.engines.grammar import Grammar
 from aigc.engines.hermes import BEGIN, END
 from aigc.engines.infill import filling
-from aigc.engines.json_check import validator
+from aigc.engines.json_check import Check, validator
 from aigc.engines.json_schema import compile_schema
 from aigc.engines.reasoning import check_thinking, template_words
 from aigc.engines.template import ChatTemplate, continues
-from aigc.engines.tools import Callee, Check
+from aigc.engines.tools import Callee
 from aigc.errors import ContextOverflow, InvalidSchema, UnsupportedParameter, UserError
 from aigc.types import JSON, Sampling, TextRequest, Tool
 
@@ -293,8 +293,8 @@ def _callee(tool: Tool, place: str) -> tuple[Grammar, Callee]:
     """
     try:
         if tool.kind == "custom":
-            schema = enforced_schema(tool)
-            return compile_schema(schema, f"{place}.custom.format"), Callee(validator(schema), "custom")
+            grammar, check = enforced(tool, f"{place}.custom.format")
+            return grammar, Callee(check, "custom")
         schema = tool.parameters or {"type": "object", "properties": {}}
         grammar = compile_schema(schema, f"{place}.function.parameters", arguments=True, lenient=not tool.strict)
         return grammar, Callee(validator(schema)) if tool.strict else Callee(_anything, fits=_fitting(schema))

@@ -19,21 +19,18 @@ import json
 import re
 import secrets
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from aigc.engines.bare import BareCalls
 from aigc.engines.custom import InputReader, sendable
 from aigc.engines.hermes import BEGIN, END
-from aigc.engines.json_check import equal, parse
+from aigc.engines.json_check import Check, equal, parse
 from aigc.engines.object_scanner import ObjectScanner
 from aigc.engines.parts import Hidden, hidden
 from aigc.errors import EngineError
 from aigc.types import ToolCallDelta, ToolKind
-
-Check = Callable[[object], "str | None"]
-"""Says what is wrong with arguments, or None."""
 
 
 @dataclass(frozen=True)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
+from grammar_toys import accepts, spelled
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aigc.engines.custom import InputReader, enforced_schema, shown_schema
-from aigc.engines.json_schema import compile_schema
-from aigc.engines.lark import GrammarError, to_pattern
+from aigc.engines.custom import InputReader, enforced, shown_schema
+from aigc.engines.grammar import written
+from aigc.engines.lark import GrammarError, to_grammar
 from aigc.engines.parts import hidden
-from aigc.engines.pattern import Pattern
 from aigc.engines.tools import Callee, ToolParser
 from aigc.errors import InvalidSchema
 from aigc.types import Grammar, Tool, ToolCallDelta
@@ -37,6 +38,22 @@ method: "get"i | "post"i
 path: "/" | path SEGMENT
 SEGMENT: "/" /[a-z]+/ ("-" "a".."z" ~ 2..3)?
 """
+NESTED = """
+?start: sum
+?sum: product | sum "+" product -> add | sum "-" product -> sub
+?product: atom | product "*" atom -> mul
+?atom: INT -> number | "(" sum ")"
+%import common.INT
+"""
+JSON = """
+start: value
+value: object | array | STRING | INT
+object: "{" [pair ("," pair)*] "}"
+pair: STRING ":" value
+array: "[" [value ("," value)*] "]"
+STRING: /"[a-z]*"/
+%import common.INT
+"""
 DATE = r"^(?P<month>January|May)\s+(?P<day>\d{1,2})(?:st|nd|rd|th)?$"
 
 
@@ -44,8 +61,12 @@ def tool(syntax: str, definition: str) -> Tool:
     return Tool(name="f", kind="custom", grammar=Grammar(syntax=syntax, definition=definition))  # type: ignore[arg-type]
 
 
-def pattern(syntax: str, definition: str) -> Pattern:
-    return Pattern(enforced_schema(tool(syntax, definition))["properties"]["input"]["pattern"])
+def matched(syntax: str, definition: str, texts: Sequence[str]) -> list[str]:
+    """Those of the texts that may be the input: by the grammar for engines, and by the check at the end."""
+    grammar, check = enforced(tool(syntax, definition), "format")
+    written = [text for text in texts if accepts(grammar, spelled({"input": text}))]
+    assert written == [text for text in texts if check({"input": text}) is None]
+    return written
 
 
 # What is accepted and what is not was settled with Lark 1.3 (Earley, dynamic lexer) itself.
@@ -59,19 +80,25 @@ def pattern(syntax: str, definition: str) -> Pattern:
         ("start: item\nitem: \"x\" item | \"y\"", ["y", "xy", "xxxy"], ["x", "yx", ""]),
         ("%import common (DIGIT, CNAME)\nstart: DIGIT CNAME",
          ["1a", "2_b3"], ["a1", "12", ""]),
+        ('start: "(" start ")" | "x"', ["x", "(x)", "((x))"], ["", "(x", "x)", "()", "(x))"]),
+        (NESTED, ["1", "1+2*3", "(1+2)*3", "((7))", "1-2-3"], ["", "1+", "(1", "1)", "()", "+1", "1**2"]),
+        (JSON, ["1", "[]", '[1,[2,"a"]]', '{"a":[]}', '{"a":1,"b":{}}'], ["", "[", "[1,]", "{a:1}", '{"a"}', "1 "]),
+        ('start: a "c"\na: "x" a "y" |', ["c", "xyc", "xxyyc"], ["xc", "xyyc", "yxc", ""]),
     ],
 )  # fmt: skip
-def test_a_regular_lark_grammar_becomes_a_pattern(grammar: str, accepted: list[str], refused: list[str]) -> None:
-    compiled = pattern("lark", grammar)
-    assert [text for text in accepted if not compiled.matches(text)] == []
-    assert [text for text in refused if compiled.matches(text)] == []
+def test_the_input_is_what_the_lark_grammar_accepts(grammar: str, accepted: list[str], refused: list[str]) -> None:
+    assert matched("lark", grammar, [*accepted, *refused]) == accepted
 
 
 @pytest.mark.parametrize(
     ("grammar", "named"),
     [
-        ('start: "(" start ")" | "x"', "recursive"),
-        ("start: a\na: b\nb: a", "start > a > b > a"),
+        ("start: a\na: b\nb: a", "begins with itself"),
+        ('start: a "x" | "y"\na: start "z"', "'start' begins with itself, by way of others"),
+        ('start: "a" start', "no finite text satisfies it"),
+        ('start: "a" ~ 5..2', "out of order"),
+        ('start: "a" ~ 100000', "above 1000"),
+        ("start: /(?=a)b/", "look-around"),
         ('start: "a"\n%ignore " "', "%ignore"),
         ('begin: "a"', "no rule 'start'"),
         ("start: other", "'other' is not defined"),
@@ -83,38 +110,46 @@ def test_a_regular_lark_grammar_becomes_a_pattern(grammar: str, accepted: list[s
         ('start: ("a"', "expected )"),
         ("start: <|x|>", "not understood"),
         ("x" * 9 + " ", "expected :"),
-        ("".join(f"r{n}: r{n + 1} r{n + 1}\n" for n in range(40)) + 'r40: "abcdef"\nstart: r0', "more than"),
+        (
+            "start: "
+            + " ".join(f"a{n}" for n in range(500))
+            + "".join(f"\na{n}: /[a-z]{n}b[a-z]c[a-z]d/ ~ 2" for n in range(500)),
+            "more than",
+        ),
         ("".join(f"r{n}: r{n + 1}\n" for n in range(400)) + 'r400: "a"\nstart: r0', "100 deep"),
     ],
 )
-def test_a_grammar_that_is_not_regular_is_refused_with_what_is_wrong(grammar: str, named: str) -> None:
+def test_a_grammar_that_cannot_be_enforced_is_refused_with_what_is_wrong(grammar: str, named: str) -> None:
     with pytest.raises(GrammarError) as caught:
-        to_pattern(grammar)
+        to_grammar(grammar)
     assert named in str(caught.value)
     with pytest.raises(InvalidSchema, match="lark grammar can't be enforced"):
-        enforced_schema(tool("lark", grammar))
+        enforced(tool("lark", grammar), "format")
+
+
+def test_what_several_ways_begin_with_is_written_once() -> None:
+    read = to_grammar('start: "a" start "x" | "a" start "y" | "b"')
+    assert written(read).splitlines()[1].replace("(", "").replace(")", "") == 'l0 ::= "a" l0 "x" | "y" | "b"'
+    assert len(read.rules["l0"].parts) == 2  # type: ignore[union-attr]
 
 
 @given(st.text(alphabet='start:ab|()[]"/?*+~.0%->\n A\\{}', max_size=80))
-def test_no_grammar_is_anything_but_a_pattern_or_refused(grammar: str) -> None:
+def test_a_grammar_is_read_or_refused(grammar: str) -> None:
     with contextlib.suppress(GrammarError):
-        to_pattern(grammar)
+        to_grammar(grammar)
 
 
 def test_a_regular_expression_covers_the_whole_input() -> None:
-    date = pattern("regex", DATE)
-    assert date.matches("May 4th")
-    assert not date.matches("May 4th, maybe")
-    bare = pattern("regex", "a|bc")
-    assert [bare.matches(text) for text in ("a", "bc", "xa", "bcx")] == [True, True, False, False]
-    assert pattern("regex", r"5\$").matches("5$")
-    assert pattern("regex", r"a\\\\$").matches("a\\\\")
+    assert matched("regex", DATE, ["May 4th", "May 4th, maybe"]) == ["May 4th"]
+    assert matched("regex", "a|bc", ["a", "bc", "xa", "bcx"]) == ["a", "bc"]
+    assert matched("regex", r"5\$", ["5$", "5"]) == ["5$"]
+    assert matched("regex", r"a\\\\$", ["a\\\\", "a\\"]) == ["a\\\\"]
 
 
 @pytest.mark.parametrize("expression", [r"(?=a)b", r"\bword", "(a", "x" * 1001, r"a\1"])
 def test_an_expression_that_cannot_be_enforced_is_refused(expression: str) -> None:
     with pytest.raises(InvalidSchema):
-        compile_schema(enforced_schema(tool("regex", expression)))
+        enforced(tool("regex", expression), "format")
 
 
 def test_the_model_is_told_of_the_grammar() -> None:

@@ -31,7 +31,7 @@ def test_other_settings_are_passed_on() -> None:
 
 
 def test_a_pipeline_that_guesses_has_every_sequence_guess() -> None:
-    request = SequenceRequest(id=1, tokens=[1], max_tokens=5, draw=Draw(seed=7))
+    request = SequenceRequest(id=1, tokens=[1], max_tokens=5, draw=Draw(temperature=1.0, seed=7))
     asked = generation_config(request, (2,), lookup_tokens=3)
     assert (asked.num_assistant_tokens, asked.max_ngram_size) == (3, 3)
     assert asked.is_prompt_lookup()
