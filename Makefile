@@ -12,7 +12,7 @@
 #
 #   PYTHON=python3.12           another interpreter (3.10 or newer)
 #   AIGC_HOME=DIR               where models, database and files live
-#   BENCH_HOME=DIR              the home whose models are measured (default: the two of the tests)
+#   BENCH_HOME=DIR              the home whose models are measured and put to suites (default: the two of the tests)
 #   BENCH_PYTHON=PATH           an environment that is there already: `make bench` then sets up nothing
 
 .DEFAULT_GOAL := help
@@ -90,6 +90,15 @@ bench-peers: $(BENCH_READY)
 	@AIGC_HOME=$(BENCH_HOME) $(BENCH_PYTHON) benchmarks/peers.py --install
 	@AIGC_HOME=$(BENCH_HOME) $(BENCH_PYTHON) benchmarks/run_all.py peers $(ARGS); status=$$?; \
 		$(BENCH_PYTHON) benchmarks/page.py && exit $$status
+
+# With a home of your own (BENCH_HOME) nothing is fetched: ARGS="--model MODEL" names one of its models.
+HOME_READY := $(if $(filter file,$(origin BENCH_HOME)),models,$(TEST_ENV)/ready)
+
+conformance: $(HOME_READY)
+	@AIGC_HOME=$(BENCH_HOME) $(BIN)/python conformance/run.py $(ARGS)
+
+chaos: $(HOME_READY)
+	@AIGC_HOME=$(BENCH_HOME) $(BIN)/python chaos/run.py $(ARGS)
 
 clean:
 	rm -rf $(RUN_ENV) $(TEST_ENV) .test-models .conformance dist build

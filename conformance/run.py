@@ -43,10 +43,14 @@ def main() -> int:
     if not chosen:
         print(f"no suite begins with {options.only}; --list names them", file=sys.stderr)
         return 2
+    home = Path(os.environ["AIGC_HOME"]).resolve()
+    installed = sorted(file.parent.name for file in home.glob("models/*/*.gguf"))
+    if options.model not in installed:
+        print(f"{options.model!r} is no model of {home} that both servers read: {', '.join(installed)}", file=sys.stderr)
+        return 2
     _FOLDER.mkdir(exist_ok=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are ended, too
     complete = True
-    home = Path(os.environ["AIGC_HOME"]).resolve()
     with _targets(home, options.model, chosen, peer=not options.no_peer) as targets:
         for number, suite in enumerate(chosen, 1):
             for target in targets(suite):
@@ -67,7 +71,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--only", nargs="+", action="extend", metavar="BEGINNING", help="suites whose names begin like this"
     )
-    parser.add_argument("--model", default="smollm2-135m-instruct", help="an installed model; default: %(default)s")
+    parser.add_argument(
+        "--model", default="smollm2-135m-instruct", help="an installed model, which gets a table; default: %(default)s"
+    )
     parser.add_argument("--no-peer", action="store_true", help="leave llama.cpp's server out")
     parser.add_argument("--list", action="store_true", help="print the names of all suites")
     return parser.parse_args()

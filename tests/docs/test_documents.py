@@ -37,6 +37,14 @@ def test_every_link_to_a_file_of_the_project_leads_somewhere(page: Path) -> None
     assert missing == []
 
 
+def test_every_command_that_the_makefile_lists_does_something() -> None:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    listed = re.findall(r"^#   make ([a-z-]+(?: \| [a-z-]+)*)  ", text, re.MULTILINE)
+    for name in " | ".join(listed).split(" | "):
+        assert re.search(rf"^{name}:.*\n\t", text, re.MULTILINE), f"`make {name}` has no recipe"
+    assert "conformance" in listed
+
+
 def test_both_readmes_show_the_two_commands_and_the_same_headings() -> None:
     english = (ROOT / "README.md").read_text(encoding="utf-8")
     chinese = (ROOT / "README.zh.md").read_text(encoding="utf-8")
