@@ -46,7 +46,7 @@ def main() -> int:
     home = Path(os.environ["AIGC_HOME"]).resolve()
     installed = sorted(file.parent.name for file in home.glob("models/*/*.gguf"))
     if options.model not in installed:
-        print(f"{options.model!r} is no model of {home} that both servers read: {', '.join(installed)}", file=sys.stderr)
+        print(f"{home} has no model file {options.model!r}, but: {', '.join(installed)}", file=sys.stderr)
         return 2
     _FOLDER.mkdir(exist_ok=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are ended, too
