@@ -105,6 +105,9 @@ def _models(store: Store, verify: bool) -> Iterator[Check]:
         if problems:
             hint = t("`aigc rm {name}`, then `aigc pull {name}`", name=spec.id)
             yield Check(label, "fail", "; ".join(problems), hint)
+        elif store.show(spec.id)["behind"]:
+            hint = t("`aigc pull {name}` makes it ready again, without fetching it", name=spec.id)
+            yield Check(label, "warn", t("an earlier version made it ready: it is slower than it could be"), hint)
         elif verify:
             yield Check(
                 label, "ok", t("every byte is right; engines: {engines}", engines=engines) + _set_up(store, spec.id)

@@ -6,7 +6,8 @@ Knows: the fields of ``manifest.json`` and how they become a `ModelSpec`. Does n
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -14,10 +15,14 @@ import msgspec
 
 from aigc.errors import StoreError
 from aigc.store.entry import Bytes, Entry, FilePath, Sha256
+from aigc.store.progress import OnProgress, Progress
 from aigc.types import EngineFile, ModelSpec
 
 MANIFEST = "manifest.json"
 LICENCE = "LICENSE"
+PREPARED = 2
+"""Version of what a pull makes of the weights: conversions, and what is read from the file. 1: slower conversions, and
+nothing said about infilling; such a model answers all the same."""
 _MAX_BYTES = 4 * 2**20
 _CHUNK = 2**20
 
@@ -66,6 +71,13 @@ class Manifest(_Value, frozen=True, kw_only=True):
     engines: tuple[PreparedEngine, ...]
     failed_engines: dict[str, str] = {}
     """Engines that could not be prepared, and why."""
+    prepared: int = 1
+    """`PREPARED` of the version that made it."""
+
+    @property
+    def behind(self) -> bool:
+        """Whether this version would make more of the weights."""
+        return self.prepared < PREPARED
 
     def spec(self, folder: Path) -> ModelSpec:
         """What the runtime needs, with absolute paths."""
@@ -126,7 +138,30 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     content = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
     # Encoding checks nothing: what could not be read again must not be installed.
     parse_manifest(content, manifest.id)
-    (folder / MANIFEST).write_bytes(content + b"\n")
+    # In one step: a model that is made ready again is in use meanwhile.
+    new = folder / f".{MANIFEST}"
+    with new.open("wb") as file:
+        file.write(content + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(folder / MANIFEST)
+
+
+def stored_files(
+    root: Path, known: dict[Path, str], on_progress: OnProgress, paths: Iterable[Path] | None = None
+) -> tuple[StoredFile, ...]:
+    """Size and sha256 of ``paths``: every file of a model but the manifest; ``known`` sums are not computed again."""
+    found = sorted(paths if paths is not None else (p for p in root.rglob("*") if p.is_file() and p != root / MANIFEST))
+    total = sum(p.stat().st_size for p in found)
+    done = 0
+    stored = []
+    for path in found:
+        size = path.stat().st_size
+        digest = known.get(path) or sha256_of(path)
+        done += size
+        on_progress(Progress("checking", path.name, done, total))
+        stored.append(StoredFile(path=path.relative_to(root).as_posix(), size_bytes=size, sha256=digest))
+    return tuple(stored)
 
 
 def sha256_of(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:

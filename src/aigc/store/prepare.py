@@ -38,7 +38,7 @@ def registry() -> Engines:
 
 
 def prepare_engines(
-    engines: Engines, names: Sequence[str], weights: Path, root: Path, on_progress: OnProgress
+    engines: Engines, names: Sequence[str], weights: Path, root: Path, on_progress: OnProgress, into: Path | None = None
 ) -> tuple[tuple[PreparedEngine, ...], dict[str, str]]:
     """Prepare a model for every engine that can run it.
 
@@ -46,8 +46,9 @@ def prepare_engines(
         engines: the registry.
         names: engines in order of preference.
         weights: the weights' file or folder, inside ``root``.
-        root: the model's folder; each engine may make a folder of its own name in it.
+        root: the model's folder.
         on_progress: hears about the stage ``converting``; the bytes are the weights' size times the engine's progress.
+        into: the folder in ``root``, or ``root`` itself, in which each engine may make a folder of its own name.
 
     Returns: what is ready, in order, and why the others are not.
 
@@ -65,7 +66,7 @@ def prepare_engines(
 
         report(0.0)
         try:
-            file = engines.prepare(name, weights, root / name, report)
+            file = engines.prepare(name, weights, (into or root) / name, report)
         except (EngineError, InvalidModelFile) as error:
             _log.warning("%s can't be prepared for %s: %s", root.name, name, error.message)
             failed[name] = error.message

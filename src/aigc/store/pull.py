@@ -17,20 +17,21 @@ from pathlib import Path
 import msgspec
 
 from aigc.errors import ChecksumMismatch, Conflict, InvalidModelFile, StorageFull, StoreError
-from aigc.store import describe
+from aigc.store import describe, renew
 from aigc.store.entry import Entry, Local, Source, Wheels
 from aigc.store.layout import Layout
 from aigc.store.manifest import (
     LICENCE,
     MANIFEST,
+    PREPARED,
     Manifest,
-    StoredFile,
     read_manifest,
     sha256_of,
+    stored_files,
     write_manifest,
 )
 from aigc.store.prepare import Engines, prepare_engines
-from aigc.store.progress import OnProgress, Progress
+from aigc.store.progress import OnProgress
 from aigc.store.reference import Wanted
 from aigc.store.sources.base import Delivery, Fetched, Fetcher, storage_errors
 
@@ -60,6 +61,7 @@ class Puller:
         with self.layout.locked(wanted.id, on_progress):
             installed = self._installed(wanted)
             if installed is not None:
+                renew.tidy(self.layout.model(wanted.id), installed)
                 return installed
             began = time.monotonic()
             incoming = self.layout.incoming(wanted.id)
@@ -151,6 +153,7 @@ class Puller:
             files=stored_files(root, known, on_progress),
             engines=engines,
             failed_engines=failed,
+            prepared=PREPARED,
         )
 
     def _entry(self, wanted: Wanted, weights: Path, delivery: Delivery) -> Entry:
@@ -170,21 +173,6 @@ class Puller:
 
 _TRUST = ("none", "given", "hub", "catalogue")
 """Weakest first: a model is vouched for as well as its worst file."""
-
-
-def stored_files(root: Path, known: dict[Path, str], on_progress: OnProgress) -> tuple[StoredFile, ...]:
-    """Size and sha256 of every file of a model but the manifest; ``known`` sums are not computed again."""
-    paths = sorted(p for p in root.rglob("*") if p.is_file() and p != root / MANIFEST)
-    total = sum(p.stat().st_size for p in paths)
-    done = 0
-    found = []
-    for path in paths:
-        size = path.stat().st_size
-        digest = known.get(path) or sha256_of(path)
-        done += size
-        on_progress(Progress("checking", path.name, done, total))
-        found.append(StoredFile(path=path.relative_to(root).as_posix(), size_bytes=size, sha256=digest))
-    return tuple(found)
 
 
 def _is_folder(wanted: Wanted) -> bool:

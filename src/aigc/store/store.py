@@ -25,6 +25,7 @@ from aigc.store.prepare import Engines, registry
 from aigc.store.progress import OnProgress, Progress, silent
 from aigc.store.pull import Puller
 from aigc.store.reference import understand
+from aigc.store.renew import leftovers, renew
 from aigc.types import ModelSpec
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class Store:
 
         Keys: those of `Entry`, and ``installed`` (bool); for an installed model also ``source``, ``trust``,
         ``pulled_at``, ``digest``, ``files``, ``prepared`` (engines that are ready), ``failed_engines``, ``folder``,
-        ``disk_bytes``.
+        ``disk_bytes``, ``behind`` (an earlier version made it ready).
 
         Raises:
             UnknownModel: neither installed nor in the catalogue.
@@ -114,6 +115,7 @@ class Store:
             return {**_plain(self.catalogue().get(name)), "installed": False}
         plain = {**_plain(manifest), "folder": str(self._layout.model(manifest.id))}
         plain["prepared"] = plain.pop("engines")
+        plain["behind"] = manifest.behind
         plain["disk_bytes"] = sum(f.size_bytes for f in manifest.files)
         return {**plain.pop("entry"), **plain, "installed": True}
 
@@ -159,7 +161,8 @@ class Store:
             name: id to install it under.
             on_progress: hears about every step.
 
-        Returns: the installed model; at once, if it was installed already.
+        Returns: the installed model; at once, if it was installed already. One that an earlier version made ready is
+            made ready again, from the weights that are there.
 
         Raises:
             UnknownModel: not in the catalogue.
@@ -167,6 +170,10 @@ class Store:
             StoreError: can't be fetched, is damaged, or no engine can run it.
             StorageFull: no room; what was fetched stays for the next try.
         """
+        installed = self._installed_id(source) if name is None and source != "default" else None
+        if installed is not None and self._manifest(installed).behind:
+            manifest = renew(self._layout, installed, self._engines(), on_progress or silent)
+            return manifest.spec(self._layout.model(installed))
         wanted = understand(source, name, self.catalogue())
         puller = Puller(self._layout, self._fetcher, self._engines)
         manifest = puller.pull(wanted, on_progress or silent)
@@ -290,5 +297,10 @@ def _problems(manifest: Manifest, folder: Path, on_progress: OnProgress) -> Sequ
         done += file.size_bytes
         on_progress(Progress("checking", file.path, done, total))
     listed = {f.path for f in manifest.files} | {MANIFEST}
-    extra = [p for p in sorted(folder.rglob("*")) if not p.is_dir() and p.relative_to(folder).as_posix() not in listed]
+    passing = set(leftovers(folder, manifest))
+    extra = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if not path.is_dir() and path.relative_to(folder).as_posix() not in listed and not passing & set(path.parents)
+    ]
     return [*found, *(f"{p.relative_to(folder).as_posix()} doesn't belong to the model" for p in extra)]
