@@ -28,6 +28,8 @@ from aigc.errors import InvalidSchema
 
 MAX_BYTES = 64 * 1024
 _OBJECT = {"type": "object"}
+_SILENT = {"type", "properties", "title", "description", "$schema"}
+"""Keywords that say nothing of members without names."""
 
 
 def compile_schema(schema: Any, place: str = "schema", *, arguments: bool = False, lenient: bool = False) -> Grammar:
@@ -36,7 +38,8 @@ def compile_schema(schema: Any, place: str = "schema", *, arguments: bool = Fals
     Args:
         schema: the client's.
         place: what it is called in messages, for instance ``response_format.json_schema.schema``.
-        arguments: accept objects only.
+        arguments: accept objects only, and none with members where ``properties`` is there and empty: models that must
+            call a function without parameters make some up otherwise.
         lenient: leave out what can't be enforced, for tools that aren't ``strict``.
 
     Raises: InvalidSchema: malformed, too large, contradictory, or with a keyword that can't be enforced; the message
@@ -50,6 +53,8 @@ def compile_schema(schema: Any, place: str = "schema", *, arguments: bool = Fals
     if size > MAX_BYTES:
         raise InvalidSchema(f"{place}: the schema has {size} bytes, accepted are {MAX_BYTES}")
     try:
+        if arguments and isinstance(schema, dict) and schema.get("properties") == {} and not schema.keys() - _SILENT:
+            schema = {"additionalProperties": False, **schema}
         return Compiler(schema, place, lenient=lenient).run(_OBJECT if arguments else None)
     except RefusedError as error:
         raise InvalidSchema(str(error), hint="leave the keyword out and check the answer yourself") from None

@@ -323,6 +323,13 @@ def test_many_members_that_may_be_missing_come_in_any_order_after_the_rest():
 
 def test_arguments_are_objects_whatever_the_schema_says():
     assert accepts(compile_schema({}, arguments=True), "{}")
+    assert accepts(compile_schema({}, arguments=True), '{"a":1}')
+    nothing = compile_schema({"type": "object", "properties": {}, "title": "now"}, arguments=True)
+    assert accepts(nothing, "{}")
+    assert not accepts(nothing, '{"a":1}')
+    assert accepts(compile_schema({"type": "object", "properties": {}}), '{"a":1}')
+    assert accepts(compile_schema({"type": "object", "properties": {}, "minProperties": 1}, arguments=True), '{"a":1}')
+    assert accepts(compile_schema({"properties": {}, "required": ["a"]}, arguments=True), '{"a":1}')
     assert not accepts(compile_schema(True, arguments=True), "1")
     with pytest.raises(InvalidSchema, match="no type satisfies"):
         compile_schema({"type": "string"}, arguments=True)
