@@ -48,7 +48,7 @@ $(RUN_ENV)/ready: pyproject.toml | python
 $(TEST_ENV)/ready: pyproject.toml | python
 	@echo "setting up the test environment in $(TEST_ENV) ..." >&2
 	@$(PYTHON) -m venv $(TEST_ENV)
-	@$(TEST_ENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(TEST_ENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,train]'
 	@touch $@
 
 run: $(RUN_ENV)/ready
@@ -78,7 +78,7 @@ docs: $(TEST_ENV)/ready
 	$(BIN)/python tools/write_reference.py
 
 $(TEST_ENV)/bench: $(TEST_ENV)/ready
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,bench]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,train,bench]'
 	@touch $@
 
 bench: $(BENCH_READY)

@@ -19,6 +19,7 @@
       + StorageBusy              the database is held by another program    503 storage_busy
       + StorageFull              no room, or a write failed                 507 storage_full
       + Cancelled                the caller went away                       499 cancelled
+      + Diverged                 a loss in training is no number any more   500 training_diverged
       + EngineError              the library below failed                   500 engine_error
       |   - EngineMissing          an engine that isn't installed             501 engine_not_installed
       |   - WorkerDied             the process of a model ended               502 worker_died
@@ -178,6 +179,12 @@ class Cancelled(AigcError):
 
     status = 499
     code = "cancelled"
+
+
+class Diverged(AigcError):
+    """A loss in training became infinite or no number; the message holds the step and the last good checkpoint."""
+
+    code = "training_diverged"
 
 
 class EngineError(AigcError):

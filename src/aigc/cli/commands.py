@@ -31,6 +31,7 @@ PLACES = {
     "keys": ("aigc.cli.keys", "Create, list and revoke API keys."),
     "ps": ("aigc.cli.ps", "Show what the running server has in memory."),
     "doctor": ("aigc.cli.doctor", "Say what this machine can run and what is wrong."),
+    "train": ("aigc.cli.train", "Teach a network; the same command goes on where it stopped."),
     "bench": ("aigc.cli.bench", "Measure a model's speed on this machine."),
 }
 """Name to (module, one-liner). The command is the function of that name, with ``_`` where Python has the name."""

@@ -1,0 +1,143 @@
+"""What a recipe consists of, and how one becomes a run in a folder.
+
+Knows: recipes, run folders, sources by name. Does not know: networks, the command line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from aigc.errors import Conflict, InvalidModelFile, UserError
+from aigc.training.checkpoint import replace
+from aigc.training.config import CHANGEABLE, TrainConfig, from_dict, override, to_dict
+from aigc.training.pool import Pool
+from aigc.training.source import Photographs, Source
+from aigc.training.task import Data, Task
+
+Filling = Callable[[str, int, int], None]
+"""Told (what is made, how much is done, of how much)."""
+
+
+class Config(Protocol):
+    """What every recipe's settings have."""
+
+    @property
+    def train(self) -> TrainConfig:
+        """How it learns."""
+        ...
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """Sources, as `open_source` reads them."""
+        ...
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures of each source are made and drawn from."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a recipe is made with."""
+
+    config: Any
+    pools: Sequence[Pool]
+    device: torch.device
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A named run."""
+
+    name: str
+    presets: Mapping[str, Config]
+    """Settings by size; ``full`` is what the shipped weights are trained with, ``toy`` what a test has time for."""
+    make: Callable[[Setup], tuple[Task, Data]]
+    side: Callable[[Any], int] = field(default=lambda config: int(config.side))
+    """Side of the pictures that its sources make."""
+
+
+def open_source(text: str, side: int) -> Source:
+    """The source that a text names: ``shapes``, or ``photos:FOLDER``.
+
+    Raises:
+        UserError: no source has that form.
+    """
+    name, _, rest = text.partition(":")
+    if name == "shapes" and not rest:
+        from aigc.recipes.image.shapes import Shapes
+
+        return Shapes(side)
+    if name == "photos" and rest:
+        source = Photographs(Path(rest).expanduser().absolute(), side)
+        source.identity  # noqa: B018 - says now if the folder holds too few
+        return source
+    raise UserError(f"no source of pictures is called {text!r}", hint="there are: shapes, photos:FOLDER")
+
+
+def settle(recipe: Recipe, folder: Path, size: str | None, assignments: Sequence[str]) -> Any:
+    """The settings of a run: those that its folder keeps, or new ones that are then kept.
+
+    Raises:
+        UserError: an unknown size or setting.
+        Conflict: the run was begun with other settings than those that are asked for now.
+    """
+    if size is not None and size not in recipe.presets:
+        raise UserError(f"there is no size {size!r}", hint=f"sizes: {', '.join(recipe.presets)}")
+    kept = folder / "run.json"
+    if not kept.exists():
+        config = override(recipe.presets[size or "full"], assignments)
+        folder.mkdir(parents=True, exist_ok=True)
+        replace(kept, json.dumps({"recipe": recipe.name, "settings": to_dict(config)}, indent=1).encode())
+        return config
+    try:
+        found = json.loads(kept.read_text("utf-8"))
+        begun_as, values = found["recipe"], found["settings"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidModelFile(f"{kept} can't be read: {error}", hint="begin another run with --run") from error
+    if begun_as != recipe.name:
+        raise Conflict(f"{folder} holds a run of {begun_as}, not of {recipe.name}", hint="name another --run")
+    before = from_dict(type(recipe.presets["full"]), values)
+    config = override(before if size is None else recipe.presets[size], assignments)
+    for name, old, new in _differences(to_dict(before), to_dict(config)):
+        if name.removeprefix("train.") not in CHANGEABLE:
+            raise Conflict(f"{folder} was begun with {name}={old}, not {new}", hint="begin another run with --run")
+    replace(kept, json.dumps({"recipe": recipe.name, "settings": to_dict(config)}, indent=1).encode())
+    return config
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any, Any]]:
+    found = []
+    for name, value in new.items():
+        if isinstance(value, dict):
+            found += _differences(old.get(name, {}), value, f"{prefix}{name}.")
+        elif old.get(name) != value:
+            found.append((prefix + name, old.get(name), value))
+    return found
+
+
+def open_pools(
+    recipe: Recipe, config: Any, folder: Path, workers: int, on_filling: Filling | None = None
+) -> list[Pool]:
+    """The pools of a run's sources, filled: with what is trained on, and 64 pictures or more to measure with."""
+    pools = []
+    for text in config.data:
+        source = open_source(text, recipe.side(config))
+        pool = Pool(folder / _slug(text, recipe.side(config)), source)
+        for held_out, count in ((False, config.pictures), (True, 1)):
+            told = None if on_filling is None else (lambda done, total, text=text: on_filling(text, done, total))
+            pool.fill(count, held_out=held_out, workers=workers, on_progress=told)
+        pools.append(pool)
+    return pools
+
+
+def _slug(text: str, side: int) -> str:
+    return "".join(c if c.isalnum() else "-" for c in text).strip("-")[-60:] + f"-{side}"

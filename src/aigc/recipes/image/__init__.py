@@ -1,0 +1,4 @@
+"""Recipes for pictures.
+
+Knows: nothing; the files beside it do.
+"""

@@ -1,0 +1,127 @@
+"""``image/restorer``: one network for six kinds of damage, told which, or left to find out.
+
+Knows: the restorer, its loss, what it is measured by. Does not know: how damage is made, the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from aigc.models.restorer import TASKS, Restorer, RestorerConfig
+from aigc.recipes.base import Recipe, Setup
+from aigc.recipes.image.degrade import Damaged, damage
+from aigc.recipes.image.vae import held_out
+from aigc.training.config import TrainConfig
+from aigc.training.figures import psnr
+from aigc.training.pool import Pictures
+from aigc.training.sheets import sheet, to_pixels
+from aigc.training.task import Batch, Player
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RestorerRecipe:
+    """Settings of the run."""
+
+    model: RestorerConfig = field(default_factory=RestorerConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    data: tuple[str, ...] = ("shapes",)
+    pictures: int = 4096
+    side: int = 256
+    untold: float = 0.2
+    """Share of the samples whose task the network isn't told, so that it can be asked to find out."""
+
+
+class RestorerTask:
+    """The network and its loss: the mean absolute difference, smoothed where it is small.
+
+    Source: Charbonnier et al. 1994 (the loss).
+    """
+
+    def __init__(self, config: RestorerRecipe, device: torch.device, clean: Tensor) -> None:
+        self._config, self._device = config, device
+        torch.manual_seed(config.train.seed)
+        self.model = Restorer(config.model)
+        self.players: Sequence[Player] = (Player("restorer", self.model, self._loss),)
+        self._clean = clean.to(device).float() / 255
+
+    def _loss(self, batch: Batch, done: float) -> tuple[Tensor, dict[str, Tensor]]:
+        with torch.autocast(batch["pixels"].device.type, enabled=False):
+            clean = batch["pixels"].float() / 255
+            damaged = damage(clean, torch.randint(len(TASKS), (len(clean),), device=clean.device))
+        told = torch.rand(len(clean), 1, device=clean.device) >= self._config.untold
+        made = self.model(damaged.pictures, damaged.masks, one_hot(damaged.tasks) * told).float()
+        loss = torch.sqrt((made - clean).square() + 1e-6).mean()
+        return loss, {"psnr": psnr(made, clean), "psnr_before": psnr(damaged.pictures, clean)}
+
+    def _each(self, model: nn.Module) -> list[tuple[Damaged, Tensor]]:
+        """For every task: the held-out pictures damaged, and what the network makes of them."""
+        found = []
+        for index in range(len(TASKS)):
+            tasks = torch.full((len(self._clean),), index, device=self._device)
+            with torch.autocast(self._device.type, enabled=False):
+                damaged = damage(self._clean, tasks)
+            parts = [
+                model(p, m, one_hot(t)).float()
+                for p, m, t in zip(
+                    *(x.split(self._config.train.batch) for x in (damaged.pictures, damaged.masks, tasks)), strict=True
+                )
+            ]
+            found.append((damaged, torch.cat(parts)))
+        return found
+
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """PSNR of every task after and before, on held-out pictures."""
+        figures = {}
+        for name, (damaged, made) in zip(TASKS, self._each(model), strict=True):
+            figures[f"{name}_psnr"] = float(psnr(made, self._clean))
+            figures[f"{name}_psnr_before"] = float(psnr(damaged.pictures, self._clean))
+        return figures
+
+    def sheet(self, model: nn.Module) -> NDArray[np.uint8]:
+        """Clean pictures above; for every task a row of damaged and one of repaired."""
+        rows = [to_pixels(self._clean[:6], 0, 1)]
+        for damaged, made in self._each(model):
+            rows += [to_pixels(damaged.pictures[:6], 0, 1), to_pixels(made[:6], 0, 1)]
+        return sheet(rows)
+
+
+def one_hot(tasks: Tensor) -> Tensor:
+    """(B,) places to (B, T) vectors."""
+    return functional.one_hot(tasks, len(TASKS)).float()
+
+
+def make(setup: Setup) -> tuple[RestorerTask, Pictures]:
+    """The task and its batches."""
+    config: RestorerRecipe = setup.config
+    data = Pictures(setup.pools, config.pictures, config.train.batch, config.train.seed, config.side)
+    return RestorerTask(config, setup.device, held_out(setup)), data
+
+
+RECIPE = Recipe(
+    name="image/restorer",
+    presets={
+        "full": RestorerRecipe(train=TrainConfig(steps=20_000, batch=32, learning_rate=8e-4, warmup=200)),
+        "small": RestorerRecipe(
+            model=RestorerConfig(width=16, encoder=(1, 1, 2), middle=2, decoder=(1, 1, 1)),
+            train=TrainConfig(steps=5_000, batch=8, learning_rate=8e-4),
+            pictures=1024,
+            side=128,
+        ),
+        "toy": RestorerRecipe(
+            model=RestorerConfig(width=8, encoder=(1,), middle=1, decoder=(1,)),
+            train=TrainConfig(
+                steps=12, batch=6, learning_rate=3e-3, warmup=2, log_every=4, sample_every=12, checkpoint_every=6
+            ),
+            pictures=64,
+            side=32,
+        ),
+    },
+    make=make,
+)

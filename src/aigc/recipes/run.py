@@ -1,0 +1,69 @@
+"""Start a recipe, or go on with it: the one function behind the command line, the Makefile and tests.
+
+Knows: the order: settings, pictures, networks, loop. Does not know: terminals.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aigc.recipes import find
+from aigc.recipes.base import Filling, Setup, open_pools, settle
+from aigc.training import devices, distribution
+from aigc.training.loop import Outcome, Progress, Trainer
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """What a caller decides beyond a recipe's settings."""
+
+    folder: Path
+    """Of the run; what is there is gone on with."""
+    pool: Path
+    """Where pictures are kept; several runs may share it."""
+    size: str | None = None
+    """A preset; None: ``full``, or what the run was begun with."""
+    settings: Sequence[str] = ()
+    """``name=value`` each."""
+    minutes: float = math.inf
+    """Stop after this long, with a checkpoint; making pictures counts."""
+    device: str = "auto"
+    workers: int = 1
+    """Processes that make pictures."""
+
+
+def train(
+    name: str,
+    options: Options,
+    *,
+    on_filling: Filling | None = None,
+    on_step: Callable[[Progress], None] | None = None,
+) -> Outcome:
+    """Run a recipe until it is finished, its time is over, or it is interrupted; the same call goes on.
+
+    Raises:
+        AigcError: an unknown recipe or setting, a library that is missing, a full disk, a loss that is not finite.
+        KeyboardInterrupt: after a checkpoint was written.
+    """
+    began = time.monotonic()
+    recipe = find(name)
+    device = devices.find(options.device)
+    group = distribution.join(device)
+    try:
+        # One process settles and makes the pictures; the others then find everything done.
+        if not group.leads:
+            group.barrier()
+        config = settle(recipe, options.folder, options.size, options.settings)
+        pools = open_pools(recipe, config, options.pool, options.workers, on_filling)
+        if group.leads:
+            group.barrier()
+        task, data = recipe.make(Setup(config, pools, device, options.folder))
+        trainer = Trainer(task, data, config.train, options.folder, device=device, group=group)
+        left = options.minutes * 60 - (time.monotonic() - began)
+        return trainer.run(stop_after=max(0.0, left), on_step=on_step if group.leads else None)
+    finally:
+        distribution.leave()

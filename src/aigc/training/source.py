@@ -1,0 +1,124 @@
+"""Where pictures with captions come from: a narrow port, and photographs of a folder as the plainest one behind it.
+
+Knows: pixels, captions, numbers of samples. Does not know: networks, shards, batches.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aigc.errors import UserError
+
+Pixels = NDArray[np.uint8]
+
+CROPS_IN_A_ROW = 64
+"""So many samples come from one photograph: opening it costs more than cutting them out."""
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Pictures of one size."""
+
+    name: str
+    height: int
+    width: int
+    share: float
+    """Of the batches that are drawn from a source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A picture and what may be said about it."""
+
+    pixels: Pixels
+    """(H, W, 3)."""
+    english: tuple[str, ...]
+    """Captions, any of which fits; may be empty for sources that only restoration uses."""
+    chinese: tuple[str, ...]
+
+
+class Source(Protocol):
+    """Pictures by number. It crosses to other processes, so it is small."""
+
+    @property
+    def identity(self) -> str:
+        """Changes whenever the pictures do."""
+        ...
+
+    @property
+    def kinds(self) -> Sequence[Kind]:
+        """What sizes there are."""
+        ...
+
+    def sample(self, kind: str, index: int, held_out: bool) -> Sample:
+        """The picture of that number; held-out ones never occur in training."""
+        ...
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """Square crops of the photographs in a folder, at several scales; every fifth photograph is held out."""
+
+    folder: Path
+    side: int = 256
+
+    @property
+    def identity(self) -> str:
+        """Names and sizes of the files, and the side."""
+        files = [f"{p.name}:{p.stat().st_size}" for p in self._files()]
+        return "photographs " + hashlib.sha256(f"{self.side} {files}".encode()).hexdigest()[:16]
+
+    @property
+    def kinds(self) -> Sequence[Kind]:
+        """One: squares."""
+        return (Kind("photo", self.side, self.side, 1.0),)
+
+    def _files(self) -> list[Path]:
+        found = (
+            sorted(p for p in self.folder.glob("*") if p.suffix.lower() in _SUFFIXES) if self.folder.is_dir() else []
+        )
+        if len(found) < 5:
+            raise UserError(
+                f"{self.folder} holds {len(found)} photographs; accepted: at least 5 ({', '.join(_SUFFIXES)})",
+                hint="every fifth is held out to measure with",
+            )
+        return found
+
+    def sample(self, kind: str, index: int, held_out: bool) -> Sample:
+        """A crop; its place, scale and mirroring follow from the index."""
+        chosen = [p for number, p in enumerate(self._files()) if (number % 5 == 4) == held_out]
+        picture = _opened(chosen[index // CROPS_IN_A_ROW % len(chosen)])
+        rng = np.random.default_rng((7, index, int(held_out)))
+        # Half of the crops at least halve the photograph: that removes its own noise and blocks.
+        largest = min(picture.shape[:2]) / self.side
+        scale = min(largest, max(1.0, float(np.exp(rng.uniform(np.log(1.0), np.log(4.0))))))
+        wide = round(self.side * scale)
+        top = int(rng.integers(picture.shape[0] - wide + 1))
+        left = int(rng.integers(picture.shape[1] - wide + 1))
+        crop = _resized(picture[top : top + wide, left : left + wide], self.side)
+        return Sample(crop[:, ::-1].copy() if rng.random() < 0.5 else crop, (), ())
+
+
+@functools.lru_cache(maxsize=1)
+def _opened(path: Path) -> Pixels:
+    from PIL import Image, ImageOps
+
+    with Image.open(path) as image:
+        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+
+
+def _resized(pixels: Pixels, side: int) -> Pixels:
+    from PIL import Image
+
+    if pixels.shape[0] == side:
+        return pixels
+    return np.asarray(Image.fromarray(pixels).resize((side, side), Image.Resampling.LANCZOS))
