@@ -91,6 +91,7 @@ def test_both_languages_have_the_same_guides() -> None:
         "python.md",
         "quickstart.md",
         "remote-servers.md",
+        "scenes.md",
     ]
     assert sorted(page.name for page in CHINESE.glob("*.md")) == NAMES
 

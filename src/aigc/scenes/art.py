@@ -74,7 +74,7 @@ def sprite(draw: Draw, rgb: RGB, variant: int, aspect: float, rows: float) -> Sp
     return _drawn(draw, rgb, variant, aspect, next((rung for rung in _RUNGS if rung >= rows), _RUNGS[-1]))
 
 
-@lru_cache(maxsize=160)
+@lru_cache(maxsize=400)
 def _drawn(draw: Draw, rgb: RGB, variant: int, aspect: float, rows: int) -> Sprite:
     pen = Pen(rows, aspect)
     draw(pen, rgb, Dice(variant, "sprite"))

@@ -94,7 +94,7 @@ class Stamp:
             facing = np.round(facing * 2) / 2
         albedo = data[:3] / cover
         sun, ambient = light.sun[:, :, None], light.ambient[:, :, None]
-        rgb = albedo * (sun * (0.12 + 1.2 * facing) + ambient * (0.72 + 0.28 * ny))
+        rgb = albedo * (sun * (0.24 + 1.1 * facing) + ambient * (0.78 + 0.28 * ny))
         lamp = mix(
             albedo * np.float32(0.55),
             albedo * np.float32(1.6) + np.array([[[0.85]], [[0.55]], [[0.18]]], dtype=np.float32),
@@ -204,7 +204,7 @@ def _along(data: Floats, at: Floats, axis: int) -> Floats:
         weight[axis] = len(at)
         inside0 = ((first >= 0) & (first < size)).astype(np.float32) * (1 - share)
         inside1 = ((first >= -1) & (first < size - 1)).astype(np.float32) * share
-        part = data.take(np.clip(first, 0, size - 1), axis=axis) * inside0.reshape(weight)
+        part = data.take(np.clip(first, 0, size - 1), axis=axis).astype(np.float32) * inside0.reshape(weight)
         part = part + data.take(np.clip(first + 1, 0, size - 1), axis=axis) * inside1.reshape(weight)
         total = part if total is None else total + part
     assert total is not None

@@ -78,7 +78,10 @@ class Columns:
         low, high = flat[before], flat[index]
         share = np.clip((slope - low) / np.maximum(high - low, 1e-7), 0, 1).astype(np.float32)
         first = self.distance[np.maximum(step - 1, 0)]
-        return Hits(found, index, share, first + (self.distance[step] - first) * share)
+        distance = first + (self.distance[step] - first) * share
+        # Before the first sample the ground is taken as level.
+        below = np.clip(reached[:, 0][column] / np.minimum(slope, -1e-6), 0, 1) * self.distance[0]
+        return Hits(found, index, share, np.where(step == 0, below, distance).astype(np.float32))
 
     def at(self, values: Floats, hits: Hits) -> Floats:
         """Values (W, S) of the samples, interpolated where lines meet the land."""

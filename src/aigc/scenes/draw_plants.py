@@ -1,11 +1,14 @@
 """Trees, bushes, grass, flowers, rocks, clouds: what fills land and sky around the things.
 
+Each drawing exists once, so that its sprites can be kept.
+
 Knows: how plants look in each season. Does not know: where they grow.
 """
 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from itertools import pairwise
 
 from aigc.scenes.arrays import Dice
@@ -33,10 +36,11 @@ def _crown(pen: Pen, dice: Dice, x: float, y: float, rx: float, ry: float, rgb: 
         px, py = x + rx * 0.88 * radius * math.cos(angle), y + ry * 0.88 * radius * math.sin(angle)
         high = (py - y) / ry
         tone = shade(rgb, 0.80 + 0.30 * high + 0.35 * (float(numbers[i, 2]) - 0.5))
-        size = (0.10 + 0.13 * float(numbers[i, 3])) * min(rx, ry)
-        pen.ellipse(px, py, size * 1.25, size, tone, turn=math.degrees(angle), bulge=0.9)
+        size = (0.07 + 0.11 * float(numbers[i, 3])) * min(rx, ry)
+        pen.ellipse(px, py, size * 1.4, size, tone, turn=math.degrees(angle) + 90, bulge=0.9)
 
 
+@lru_cache
 def broadleaf(season: Season) -> Draw:
     """A round tree; bare in winter."""
 
@@ -71,6 +75,7 @@ def _branches(pen: Pen, dice: Dice, x: float, y: float, angle: float, length: fl
         _branches(pen, dice, tip[0], tip[1], math.degrees(a), length * 0.68, width * 0.55, depth - 1)
 
 
+@lru_cache
 def pine(season: Season) -> Draw:
     """A conifer in tiers; snow lies on it in winter."""
 
@@ -105,6 +110,7 @@ def pine(season: Season) -> Draw:
     return draw
 
 
+@lru_cache
 def birch(season: Season) -> Draw:
     """A slim white stem."""
 
@@ -121,7 +127,7 @@ def birch(season: Season) -> Draw:
             return
         leaf = {"spring": (0.34, 0.52, 0.12), "summer": (0.20, 0.42, 0.09), "autumn": (0.86, 0.62, 0.08)}[season]
         for y, r in ((0.42, 0.11), (0.58, 0.15), (0.74, 0.14), (0.88, 0.09)):
-            _crown(pen, dice, lean + dice.between(-0.04, 0.04), y, r, r * 0.9, leaf, 26)
+            _crown(pen, dice, lean + dice.between(-0.04, 0.04), y, r, r * 0.9, leaf, 50)
 
     return draw
 
@@ -170,17 +176,19 @@ def cactus(pen: Pen, rgb: RGB, dice: Dice) -> None:
         pen.line([(x, 0.02), (x * 0.8, 0.95)], 0.012, shade(green, 0.65))
 
 
+@lru_cache
 def bush(season: Season) -> Draw:
     """A low round heap of leaves."""
 
     def draw(pen: Pen, rgb: RGB, dice: Dice) -> None:
         leaf = blend(dice.pick(_LEAVES[season][:3]), (0.2, 0.3, 0.1), 0.3) if season != "winter" else _SNOW
         for x, y, r in ((-0.38, 0.35, 0.34), (0.36, 0.32, 0.34), (0, 0.48, 0.46)):
-            _crown(pen, dice, x, y, r, r * 0.9, leaf, 40)
+            _crown(pen, dice, x, y, r, r * 0.9, leaf, 90)
 
     return draw
 
 
+@lru_cache
 def grass(season: Season) -> Draw:
     """A tuft, wide and low."""
     tones: dict[Season, RGB] = {
@@ -262,7 +270,7 @@ def smoke(pen: Pen, rgb: RGB, dice: Dice) -> None:
     """A plume that widens and drifts."""
     for i in range(60):
         t = i / 59
-        x = -0.32 + 0.75 * t**1.5 + dice.between(-0.11, 0.11) * (0.3 + t)
+        x = -0.32 + 0.52 * t**1.5 + dice.between(-0.10, 0.10) * (0.3 + t)
         r = 0.05 + 0.13 * t * dice.between(0.7, 1.2)
         pen.ellipse(
             x,

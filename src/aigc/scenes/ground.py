@@ -68,7 +68,10 @@ class Ground:
     def colours(self, x: Floats, y: Floats, h: Floats, upright: Floats, r: Floats) -> Floats:
         """Albedo of points; ``upright`` is the vertical part of the normal, ``r`` metres from the camera."""
         fade = np.exp(-r / 90) * (not self._flat)
-        grain = self._fine(x, y) * fade + 0.6 * self._fine(x, y, 0.13) * np.exp(-r / 900) * (not self._flat)
+        close = self._fine(x, y, 6.3) * np.exp(-r / 9) * (not self._flat)
+        grain = (
+            0.8 * close + self._fine(x, y) * fade + 0.6 * self._fine(x, y, 0.13) * np.exp(-r / 900) * (not self._flat)
+        )
         broad = self._coarse(x, y)
         base = self._cover(x, y, h, upright, r, grain, broad)
         if self._terrain.water_level > -1e3 and self._scene.place != "arctic":
@@ -128,17 +131,26 @@ class Ground:
         if self._scene.place == "savanna":
             low, high = colour(0.50, 0.38, 0.14), colour(0.70, 0.56, 0.24)
         if self._scene.place == "city":
-            return (
-                mix(colour(0.27, 0.27, 0.28), colour(0.40, 0.39, 0.39), smooth(-1.5, 1.5, grain + broad))
-                if self.season != "winter"
-                else SNOW
-            )
+            return self._street(x, y, r, grain)
         grass = mix(low, high, smooth(-1.5, 1.5, 0.75 * broad + 0.6 * grain + 0.4 * self._hue))
         if self._scene.place == "fields" and self.season != "winter":
             grass = self._fields(grass, x, y, r, grain)
         if "flowers" in self._scene.extras and self.season != "winter":
             grass = self._blooming(grass, x, y, r)
         return grass
+
+    def _street(self, x: Floats, y: Floats, r: Floats, grain: Floats) -> Floats:
+        """Pavement of slabs, and a road that runs ahead."""
+        slabs = np.minimum(np.abs(x / 1.5 - np.round(x / 1.5)), np.abs(y / 1.5 - np.round(y / 1.5)))
+        joints = smooth(0.035, 0.02, slabs) * np.exp(-r / 14)
+        pavement = colour(0.44, 0.43, 0.42) * (1 + 0.02 * grain - 0.25 * joints)
+        if self.season == "winter":
+            pavement = mix(pavement, SNOW, 0.8)
+        aside = np.abs(x - 3.5 - 3 * self._hue)
+        dashes = smooth(0.10, 0.06, aside) * (y / 6 - np.floor(y / 6) < 0.5) * np.exp(-r / 160)
+        road = mix(colour(0.17, 0.17, 0.18) * (1 + 0.03 * grain), colour(0.85, 0.85, 0.82), dashes)
+        kerb = smooth(4.3, 4.2, aside)
+        return mix(mix(pavement, colour(0.60, 0.59, 0.57), kerb), road, smooth(4.0, 3.9, aside) * smooth(500, 300, r))
 
     def _fields(self, grass: Floats, x: Floats, y: Floats, r: Floats, grain: Floats) -> Floats:
         """Strips and squares of crops, parted by balks."""

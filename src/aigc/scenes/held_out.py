@@ -8,12 +8,14 @@ Knows: descriptions. Does not know: sampling, training.
 
 from __future__ import annotations
 
-import zlib
+import hashlib
 
 from aigc.scenes.describe import Scene
 
 _EVERY = {"colour": 8, "place": 8, "style": 10, "pair": 8, "hour": 14}
 """One of so many combinations of each sort is held out."""
+_SALT = 841
+"""Of 6,000 salts the one that leaves most everyday combinations (a bear in a forest, a red ball) in training."""
 
 
 def held_out(scene: Scene) -> frozenset[str]:
@@ -39,4 +41,5 @@ def combinations(scene: Scene) -> frozenset[str]:
 
 
 def _kept_back(name: str) -> bool:
-    return zlib.crc32(name.encode()) % _EVERY[name.split("|", 1)[0]] == 0
+    digest = hashlib.sha256(f"{name}|{_SALT}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") % _EVERY[name.split("|", 1)[0]] == 0

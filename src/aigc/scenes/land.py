@@ -123,7 +123,7 @@ class Painter:
         rgb = albedo * (
             light.sun * (facing * np.float32(1.35))
             + light.ambient * (0.45 + 0.55 * nz)
-            + light.horizon * np.float32(0.05)
+            + light.horizon * np.float32(0.13)
         )
         falling = world.terrain.fall(x, y)
         if falling.any():

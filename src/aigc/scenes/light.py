@@ -82,7 +82,7 @@ _HOURS: dict[Time, _Hour] = {
         horizon=colour(1.02, 0.52, 0.22),
         glow=colour(1.1, 0.58, 0.18),
         sun=colour(1.18, 0.60, 0.26),
-        ambient=colour(0.34, 0.29, 0.40),
+        ambient=colour(0.42, 0.36, 0.45),
         elevation=0.10,
         dark=0.0,
     ),
@@ -91,7 +91,7 @@ _HOURS: dict[Time, _Hour] = {
         horizon=colour(0.58, 0.32, 0.46),
         glow=colour(0.90, 0.40, 0.36),
         sun=colour(0.52, 0.34, 0.46),
-        ambient=colour(0.29, 0.28, 0.44),
+        ambient=colour(0.35, 0.33, 0.48),
         elevation=0.035,
         dark=0.55,
     ),
@@ -99,8 +99,8 @@ _HOURS: dict[Time, _Hour] = {
         zenith=colour(0.010, 0.022, 0.085),
         horizon=colour(0.055, 0.115, 0.26),
         glow=colour(0.42, 0.50, 0.66),
-        sun=colour(0.34, 0.42, 0.62),
-        ambient=colour(0.095, 0.130, 0.245),
+        sun=colour(0.40, 0.49, 0.70),
+        ambient=colour(0.125, 0.165, 0.295),
         elevation=0.55,
         dark=1.0,
     ),
@@ -141,10 +141,10 @@ def light_of(scene: Scene) -> Light:
 def _veiled(light: Light, scene: Scene) -> Light:
     """The same under clouds: softer, greyer."""
     grey = {"overcast": 0.62, "fog": 0.66, "rain": 0.78, "snow": 0.72, "storm": 0.88}[scene.weather]
-    dim = {"overcast": 0.86, "fog": 0.95, "rain": 0.62, "snow": 0.92, "storm": 0.42}[scene.weather]
+    dim = {"overcast": 0.86, "fog": 0.95, "rain": 0.76, "snow": 0.95, "storm": 0.56}[scene.weather]
     if light.dark:
-        dim = max(dim, 0.8)
-    sunlight = {"overcast": 0.22, "fog": 0.30, "rain": 0.12, "snow": 0.2, "storm": 0.10}[scene.weather]
+        dim = max(dim, 0.95)
+    sunlight = {"overcast": 0.22, "fog": 0.30, "rain": 0.18, "snow": 0.25, "storm": 0.14}[scene.weather]
 
     def dull(c: Floats, amount: float = grey, strength: float = dim) -> Floats:
         luminance = np.float32(0.3) * c[0] + np.float32(0.55) * c[1] + np.float32(0.15) * c[2]

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from aigc.scenes.arrays import Floats
 
@@ -36,6 +37,18 @@ class Sprite:
     def coverage(self) -> Floats:
         """(rows, columns), 0 outside, 1 inside."""
         return self.data[3]
+
+    @classmethod
+    def of_pixels(cls, rgba: npt.NDArray[np.uint8]) -> Sprite:
+        """A picture that was drawn elsewhere, (rows, columns, 4): it faces the eye and has no light of its own.
+
+        Its colours are taken back from the screen, so that in plain daylight it looks as it did.
+        """
+        share = np.moveaxis(rgba.astype(np.float32) / 255, 2, 0)
+        data = np.zeros((7, *share.shape[1:]), dtype=np.float32)
+        data[:3] = -np.log(1 - np.minimum(share[:3], 0.995)) / 2.0 * share[3]
+        data[3] = share[3]
+        return cls(data.astype(np.float16))
 
     def mirrored(self) -> Sprite:
         """Looks the other way."""
@@ -80,8 +93,8 @@ class Pen:
         self._frame = before
 
     def sprite(self) -> Sprite:
-        """What was drawn."""
-        return Sprite(self._data)
+        """What was drawn, in half precision: hundreds of sprites are kept."""
+        return Sprite(self._data.astype(np.float16))
 
     def ellipse(
         self,

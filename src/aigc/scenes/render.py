@@ -60,7 +60,8 @@ def render(scene: Scene, width: int, height: int, *, art: Art = DRAWN, supersamp
         width: Pixels; a panorama should be twice as wide as high.
         height: Pixels.
         art: Where kinds of things come from.
-        supersample: Lines of sight per pixel and direction; the default is 2 for flat style, else 1.
+        supersample: Lines of sight per pixel and direction; the default is 2, or 1 for
+            the painted and pixelled styles, which blur.
 
     Raises:
         UserError: A size that can't be drawn, a description without meaning, an unknown kind.
@@ -75,10 +76,10 @@ def render(scene: Scene, width: int, height: int, *, art: Art = DRAWN, supersamp
         sheet = sticker(scene, width, height, art)
         rgb, alpha, ids = styled(sheet.rgb, scene.style, scene.seed), sheet.alpha, sheet.ids
     else:
-        times = supersample if supersample is not None else (2 if scene.style == "flat" else 1)
+        times = supersample if supersample is not None else (2 if scene.style in ("rendered", "flat") else 1)
         rgb, ids = _view(scene, width * times, height * times, art)
         rgb, ids = _shrunk(rgb, times), ids[::times, ::times]
-        rgb = styled(rgb, scene.style, scene.seed)
+        rgb = styled(rgb, scene.style, scene.seed, wraps=scene.projection == "panorama")
         alpha = np.ones((height, width), dtype=np.float32)
     return Picture(_bytes(np.moveaxis(rgb, 0, 2)), _bytes(alpha), np.ascontiguousarray(ids))
 
@@ -99,14 +100,15 @@ def _view(scene: Scene, width: int, height: int, art: Art) -> tuple[Floats, npt.
     everything = boards(placed, terrain, camera, art) + Filling(scene, terrain, ground, camera, placed, eye).boards()
     for board in sorted(everything, key=lambda b: -float(np.hypot(b.x, b.y))):
         stamp.put(board)
-    return _developed(falling(canvas.rgb, scene, light)), canvas.ids
+    exposure, colourful = (2.0, 1.16) if flat else (1.75, 1.08)
+    return _developed(falling(canvas.rgb, scene, light), exposure, colourful), canvas.ids
 
 
-def _developed(light: Floats) -> Floats:
+def _developed(light: Floats, exposure: float, colourful: float) -> Floats:
     """Film: bright light saturates softly, colours gain a little."""
-    rgb = 1 - np.exp(-1.75 * np.maximum(light, 0))
+    rgb = 1 - np.exp(-exposure * np.maximum(light, 0))
     grey = rgb.mean(axis=0, dtype=np.float32)
-    return np.clip(grey + (rgb - grey) * np.float32(1.08), 0, 1)
+    return np.clip(grey + (rgb - grey) * np.float32(colourful), 0, 1)
 
 
 def _shrunk(rgb: Floats, times: int) -> Floats:

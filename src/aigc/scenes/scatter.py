@@ -71,7 +71,7 @@ class Filling:
         spot = self._camera.spot(x, y, z)
         rows = spot.scale * metres if spot else 1.0
         variant = int(number * _VARIANTS)
-        rgb = kind.colours[int(number * 977) % len(kind.colours)]
+        rgb = kind.colours[variant % len(kind.colours)]
         picture = sprite(kind.draw, rgb, variant, kind.aspect, min(rows, 192 if self._camera.height <= 512 else 384))
         picture = picture if int(number * 7919) % 2 else picture.mirrored()
         level = self._terrain.water_level

@@ -11,13 +11,28 @@ from aigc.scenes.arrays import Dice, Floats, look_up, mix, smooth, tile
 from aigc.scenes.vocabulary import Style
 
 
-def styled(rgb: Floats, style: Style, seed: int) -> Floats:
-    """The picture in a style; 'rendered', 'flat' and '3-D' are drawn so, and left as they are."""
-    if style == "watercolour":
-        return _watercolour(rgb, seed)
-    if style == "oil":
-        return _oil(rgb, seed)
-    return _pixels(rgb) if style == "pixel art" else rgb
+def styled(rgb: Floats, style: Style, seed: int, *, wraps: bool = False) -> Floats:
+    """The picture in a style; 'rendered', 'flat' and '3-D' are drawn so, and left as they are.
+
+    Args:
+        rgb: The picture.
+        style: What to turn it into.
+        seed: Chooses the strokes.
+        wraps: The right edge continues at the left one: no seam, no margin.
+    """
+    if style == "pixel art":
+        return _pixels(rgb)
+    if style not in ("watercolour", "oil"):
+        return rgb
+    if not wraps:
+        return _watercolour(rgb, seed) if style == "watercolour" else _oil(rgb, seed)
+    width = rgb.shape[2]
+    beside = max(2, width // 8)
+    wide = np.concatenate([rgb[:, :, -beside:], rgb, rgb[:, :, :beside]], axis=2)
+    painted = _watercolour(wide, seed, margin=False) if style == "watercolour" else _oil(wide, seed)
+    middle, before = painted[:, :, beside : beside + width], painted[:, :, :beside]
+    share = smooth(0, 1, np.arange(1, beside + 1, dtype=np.float32) / beside)
+    return np.concatenate([middle[:, :, :-beside], mix(middle[:, :, -beside:], before, share)], axis=2)
 
 
 def blurred(rgb: Floats, radius: int) -> Floats:
@@ -110,29 +125,39 @@ def _oil(rgb: Floats, seed: int) -> Floats:
     return np.clip(grey + (shown - grey) * 1.15 + 0.035 * np.clip(light * height / 256, -1.5, 1.5), 0, 1)
 
 
-def _watercolour(rgb: Floats, seed: int) -> Floats:
-    """Washes with wet edges on grainy paper: colours flow into each other, pigment gathers at the rims."""
+def _watercolour(rgb: Floats, seed: int, *, margin: bool = True) -> Floats:
+    """Washes on grainy paper: few tones, edges that wander, pigment that gathers along them, a torn white margin."""
     _, height, width = rgb.shape
     x, y = _grid(height, width)
-    dice = Dice(seed, "watercolour")
-    shift = dice.between(0, 1)
-    wobble = tile(3.4, 1)
-    bend = 0.006
-    dx, dy = look_up(wobble, x * 0.9 + shift, y * 0.9), look_up(wobble, x * 0.9, y * 0.9 + 0.4 + shift)
-    soft = _at(blurred(rgb, max(1, height // 110)), x + bend * dx, y + bend * dy)
-    washes, _ = _strokes(soft, 0.05, seed, 7, soft, np.zeros((height, width), dtype=np.float32))
-    soft = mix(blurred(washes, max(1, height // 128)), soft, 0.45)
-    pale = 1 - (1 - soft) * np.float32(0.88)
-    grey = pale.mean(axis=0)
-    pale = grey + (pale - grey) * np.float32(1.22)
-    rim = np.clip(blurred(grey, max(1, height // 64)) - grey, 0, 0.2) * 1.1
-    pigment = look_up(tile(1.6, 2), x * 0.8 + shift, y * 0.8)
-    flow = look_up(tile(3.0, 3, lowest=2), x * 0.6, y * 0.6 + shift)
-    density = 1 + 0.05 * pigment + 0.10 * flow
-    painted = 1 - (1 - np.clip(pale, 0, 1)) * density - rim
-    edge = np.minimum(np.minimum(x, width / height - x), np.minimum(y, 1 - y)) + 0.008 * dx + 0.006 * flow
-    paper = np.array([0.975, 0.965, 0.94], dtype=np.float32)[:, None, None] + 0.012 * pigment
-    return np.clip(mix(paper, painted, smooth(0.008, 0.022, edge)), 0, 1)
+    shift = Dice(seed, "watercolour").between(0, 1)
+    wander, tremble = tile(3.4, 1), tile(2.4, 2, lowest=12)
+    dx = 0.0040 * look_up(wander, x * 0.9 + shift, y * 0.9) + 0.0016 * look_up(tremble, x, y + shift)
+    dy = 0.0040 * look_up(wander, x * 0.9, y * 0.9 + 0.4 + shift) + 0.0016 * look_up(tremble, x + 0.5, y + shift)
+    washed = _washes(
+        _at(blurred(rgb, max(1, height // 256)), x + dx, y + dy), look_up(wander, x * 1.7, y * 1.7 + shift)
+    )
+    grey = washed.mean(axis=0)
+    rim = np.clip(blurred(grey, max(1, height // 90)) - grey, 0, 0.12)
+    soft = mix(washed, blurred(washed, max(1, height // 200)), 0.5)
+    grey = soft.mean(axis=0)
+    pale = 1 - (1 - (grey + (soft - grey) * np.float32(1.3))) * np.float32(0.86)
+    grain = look_up(tile(1.2, 3), x * 0.9 + shift, y * 0.9)
+    pooled = look_up(wander, x * 0.45 + 0.2, y * 0.45 + shift)
+    painted = 1 - (1 - np.clip(pale, 0, 1)) * (1 + 0.035 * grain + 0.06 * pooled) - 0.9 * rim
+    if not margin:
+        return np.clip(painted, 0, 1)
+    edge = np.minimum(np.minimum(x, width / height - x), np.minimum(y, 1 - y)) + 0.7 * dx + 1.2 * dy
+    paper = np.array([0.985, 0.975, 0.95], dtype=np.float32)[:, None, None] + 0.010 * grain
+    return np.clip(mix(paper, painted, smooth(0.010, 0.020, edge)), 0, 1)
+
+
+def _washes(rgb: Floats, unevenness: Floats) -> Floats:
+    """Brightness in seven steps with soft borders; colours stay."""
+    grey = rgb.mean(axis=0, dtype=np.float32)
+    steps = grey * 7 + 0.22 * unevenness
+    whole = np.floor(steps)
+    level = (whole + smooth(0.35, 0.65, steps - whole)) / 7
+    return np.clip(rgb + mix(0.0, level - grey, 0.75), 0, 1)
 
 
 def _pixels(rgb: Floats) -> Floats:
@@ -146,6 +171,6 @@ def _pixels(rgb: Floats) -> Floats:
     blocks = np.clip(grey + (blocks - grey) * 1.25, 0, 1)
     bayer = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], dtype=np.float32) / 16 - 0.47
     threshold = np.tile(bayer, (rows // 4 + 1, columns // 4 + 1))[:rows, :columns]
-    levels = np.float32(8)
-    dithered = np.clip(np.round(blocks * levels + threshold * 0.4) / levels, 0, 1)
+    levels = np.float32(10)
+    dithered = np.clip(np.round(blocks * levels + threshold * 0.3) / levels, 0, 1)
     return np.repeat(np.repeat(dithered, size, axis=1), size, axis=2)[:, :height, :width]

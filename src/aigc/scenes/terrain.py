@@ -77,9 +77,9 @@ class Terrain:
         self._gentle = Noise(dice, 3.6, 2600.0)
         self._broad = Noise(dice, 4.4, 5200.0)
         self._ridges = Noise(dice, 4.6, 9000.0, lowest=2)
-        self._crags = Noise(dice, 2.6, 1500.0, lowest=3)
+        self._crags = Noise(dice, 3.0, 2400.0, lowest=3)
         self._bend = Noise(dice, 4.0, 3000.0)
-        self._strength = dice.between(0.75, 1.25)
+        self._strength = dice.between(0.75, 1.25) * (1.7 if scene.projection == "panorama" else 1.0)
         self._near_shore = dice.between(14, 34)
         self._far_shore = dice.between(500, 1500)
         self._rim = dice.between(900, 1900)
@@ -139,9 +139,10 @@ class Terrain:
         """Moves shores and bends the river so that things stand where they belong."""
         wet = [r_of(np.float32(s.x), np.float32(s.y)) for s in sites if s.wet]
         dry = [float(np.hypot(s.x, s.y)) for s in sites if not s.wet]
-        near, far = [d for d in dry if d < 45], [d for d in dry if d >= 45]
+        reach = 25 if self.relief.water == "sea" else 45
+        near, far = [d for d in dry if d < reach], [d for d in dry if d >= reach]
         if self.relief.water in ("sea", "open"):
-            self._islets = [(s.x, s.y) for s in sites if not s.wet and np.hypot(s.x, s.y) >= 45]
+            self._islets = [(s.x, s.y) for s in sites if not s.wet and np.hypot(s.x, s.y) >= 25]
         if near:
             self._near_shore = max(self._near_shore, max(near) * 1.6 + 3)
         if wet:
@@ -167,11 +168,11 @@ class Terrain:
         relief = self.relief
         h = relief.near * self._gentle(x, y, 7) * smooth(6, 70, r) * 0.5
         if relief.hills:
-            h = h + relief.hills * 0.5 * (self._gentle(x, y) + 0.9) * smooth(90, 900, r)
+            h = h + relief.hills * 0.5 * self._strength * (self._gentle(x, y) + 0.9) * smooth(90, 900, r)
         if relief.peaks:
             ridge = 1 - np.abs(self._ridges(x, y))
             rise = smooth(500, 3800, r) * relief.peaks * self._strength
-            h = h + rise * (0.50 + 0.60 * ridge + 0.36 * self._broad(x, y) + 0.035 * self._crags(x, y))
+            h = h + rise * (0.50 + 0.60 * ridge + 0.36 * self._broad(x, y) + 0.014 * self._crags(x, y))
         if self.place == "desert":
             return h + self._dunes(x, y, r)
         if self.place == "canyon":

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from aigc.errors import UserError
-from aigc.scenes import Picture, Scene, Thing, render, sample
+from aigc.scenes import Picture, Scene, Thing, caption, render, sample
 from aigc.scenes.canvas import GROUND, SKY, WATER
+from aigc.scenes.kinds import Kind
+from aigc.scenes.pen import Sprite
 from aigc.scenes.vocabulary import PLACES, SEASONAL, STYLES, Place
 
 SIZE = 96
@@ -145,3 +147,24 @@ def test_sizes_that_cannot_be_drawn_are_refused(width: int, height: int) -> None
 @pytest.mark.parametrize("shape", [(96, 64), (64, 96), (17, 16), (200, 50)])
 def test_any_shape_is_drawn(shape: tuple[int, int]) -> None:
     assert render(sample(2, projection="perspective"), *shape).rgb.shape == (shape[1], shape[0], 3)
+
+
+class Borrowed:
+    """Art from elsewhere: one kind, a green square picture with a clear border."""
+
+    def kind(self, name: str) -> Kind:
+        return Kind(name, "方形", "个", 1.0, 1.0, ("green",))
+
+    def sprite(self, name: str, colour: str | None, variant: int, rows: float) -> Sprite:
+        rgba = np.zeros((64, 64, 4), dtype=np.uint8)
+        rgba[4:60, 4:60] = (30, 200, 40, 255)
+        return Sprite.of_pixels(rgba)
+
+
+def test_pictures_from_elsewhere_are_things_like_our_own() -> None:
+    scene = Scene(seed=3, place="meadow", things=(Thing("emblem", size=0.4),))
+    picture = render(scene, SIZE, SIZE, art=Borrowed())
+    mask = picture.mask(0)
+    assert mask.sum() == pytest.approx((0.4 * SIZE * 56 / 64) ** 2, rel=0.15)
+    assert picture.rgb[mask].astype(float).mean(axis=0).argmax() == 1
+    assert caption(scene, "zh", "tags", art=Borrowed()).text.startswith("一个方形")
