@@ -81,7 +81,7 @@ def crowds(scene: Scene, season: Season) -> list[Crowd]:
     rock = Species(plants.snowy_rock if season == "winter" else plants.rock, 1.6, 0.5, 2.2)
     trees = _trees(season, dice)
     table: dict[Place, list[Crowd]] = {
-        "forest": [Crowd(trees, 170, 8, 300)],
+        "forest": [Crowd(trees, 170, 11, 320)],
         "mountains": [Crowd(trees[:1], 60, 18, 380, clumped=True), Crowd((rock,), 14, 4, 90)],
         "lake": [Crowd(trees, 60, 24, 420, clumped=True), Crowd((rock,), 10, 4, 60)],
         "hills": [Crowd(trees, 22, 30, 500, clumped=True)],

@@ -149,7 +149,7 @@ def _weather(dice: Dice, place: Place, season: Season | None) -> Weather:
 def _extras(dice: Dice, place: Place, season: Season | None, time: Time, weather: Weather) -> tuple[Extra, ...]:
     found: list[Extra] = []
     open_sky = weather in ("clear", "clouds")
-    if time == "night" and open_sky and dice.chance(0.65):
+    if time == "night" and open_sky and place not in ("waterfall", "canyon") and dice.chance(0.65):
         found.append("moon")
     if (
         time == "night"

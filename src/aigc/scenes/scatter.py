@@ -18,6 +18,7 @@ from aigc.scenes.canvas import PLANTS, SKY
 from aigc.scenes.crowds import Crowd, Species, crowds, undergrowth
 from aigc.scenes.describe import Scene
 from aigc.scenes.ground import Ground
+from aigc.scenes.light import light_of
 from aigc.scenes.stage import Placed
 from aigc.scenes.terrain import Terrain
 
@@ -33,6 +34,7 @@ class Filling:
     ) -> None:
         self._scene, self._terrain, self._ground, self._camera = scene, terrain, ground, camera
         self._placed, self._eye = placed, eye
+        self._moon = light_of(scene).toward[:2] if "moon" in scene.extras else None
 
     def boards(self) -> list[Billboard]:
         """All of it, in no order."""
@@ -56,7 +58,7 @@ class Filling:
         for i in np.flatnonzero(allowed):
             kind = crowd.species[int(numbers[i, 2] * len(crowd.species))]
             metres = float(kind.low + (kind.high - kind.low) * numbers[i, 3] ** 1.5)
-            if self._hides(float(x[i]), float(y[i]), float(distance[i]), metres * kind.aspect):
+            if self._hides(float(x[i]), float(y[i]), float(distance[i]), metres, metres * kind.aspect):
                 continue
             result.append(
                 self._board(
@@ -107,16 +109,14 @@ class Filling:
         slope = np.abs(terrain.height(x + step, y) - h) / step
         return allowed & (slope < 0.8)
 
-    def _hides(self, x: float, y: float, distance: float, width: float) -> bool:
+    def _hides(self, x: float, y: float, distance: float, metres: float, width: float) -> bool:
         """Would this stand before a thing, or in it?"""
+        own = width * 0.55 / max(distance, 0.1)
         for p in self._placed:
-            if p.kind.on == "sky" or distance > p.distance * 1.12:
-                continue
-            half = (p.kind.metres * p.kind.aspect * 0.55) / p.distance + width * 0.55 / max(distance, 0.1)
-            turn = abs(float(np.arctan2(x, y) - np.arctan2(p.x, p.y)))
-            if min(turn, 2 * np.pi - turn) < half:
+            before = metres > 4 if p.kind.on == "sky" else distance < p.distance * 1.12
+            if before and _apart((x, y), (p.x, p.y)) < p.kind.metres * p.kind.aspect * 0.55 / p.distance + own:
                 return True
-        return False
+        return self._moon is not None and metres > 4 and distance < 2000 and _apart((x, y), self._moon) < 0.07 + own
 
     def _clouds(self) -> list[Billboard]:
         """Heaped clouds low in the sky on a day with some clouds."""
@@ -165,3 +165,9 @@ class Filling:
                     )
                 )
         return result
+
+
+def _apart(a: tuple[float, float], b: tuple[float, float]) -> float:
+    """Radians between the directions of two points."""
+    turn = abs(float(np.arctan2(*a) - np.arctan2(*b)))
+    return min(turn, 2 * float(np.pi) - turn)
