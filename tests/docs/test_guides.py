@@ -92,6 +92,7 @@ def test_both_languages_have_the_same_guides() -> None:
         "quickstart.md",
         "remote-servers.md",
         "scenes.md",
+        "texts.md",
     ]
     assert sorted(page.name for page in CHINESE.glob("*.md")) == NAMES
 
