@@ -8,6 +8,7 @@
 #   make bench-peers            other servers with the same model file, beside this one
 #   make conformance            public outside suites against aigc and llama.cpp's server; ARGS="--only openai --list"
 #   make chaos                  kills, overload, damage of every kind; writes docs/reliability.md; ARGS="--scale 0.1 --only load"
+#   make train-image            trains the picture models stage by stage; goes on where it stopped; ARGS="vae --minutes 9"
 #   make clean                  remove what these commands made here
 #
 #   PYTHON=python3.12           another interpreter (3.10 or newer)
@@ -28,9 +29,10 @@ TEST_HOME := $(CURDIR)/.test-models
 BIN := $(TEST_ENV)/bin
 BENCH_HOME ?= $(TEST_HOME)
 BENCH_PYTHON ?= $(BIN)/python
+TRAIN_PYTHON ?= $(BIN)/python
 BENCH_READY := $(if $(filter file,$(origin BENCH_PYTHON)),$(TEST_ENV)/bench) $(if $(filter file,$(origin BENCH_HOME)),models)
 
-.PHONY: help run test lint types unit docs bench chaos conformance clean python
+.PHONY: help run test lint types unit docs bench chaos conformance train-image clean python
 
 help:
 	@sed -n 's/^#  *\(make .*\)/  \1/p' Makefile
@@ -99,6 +101,10 @@ conformance: $(HOME_READY)
 
 chaos: $(HOME_READY)
 	@AIGC_HOME=$(BENCH_HOME) $(BIN)/python chaos/run.py $(ARGS)
+
+# On a machine that has torch and no package index: make train-image TRAIN_PYTHON=python3
+train-image: $(if $(filter file,$(origin TRAIN_PYTHON)),$(TEST_ENV)/ready)
+	@PYTHONPATH=src exec $(TRAIN_PYTHON) tools/train_image.py $(ARGS)
 
 clean:
 	rm -rf $(RUN_ENV) $(TEST_ENV) .test-models .conformance dist build

@@ -25,7 +25,8 @@ def train(
     run: Annotated[Path | None, typer.Option("--run", help="Folder of the run; what is there is gone on with.")] = None,
     size: Annotated[str | None, typer.Option("--size", help="Ready-made settings: full, small or toy.")] = None,
     source: Annotated[
-        list[str] | None, typer.Option("--data", help="Where pictures come from: shapes, photos:FOLDER; several mix.")
+        list[str] | None,
+        typer.Option("--data", help="Where pictures come from: scenes, shapes, photos:FOLDER; several mix."),
     ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="One setting, like train.batch=8; may be given several times.")

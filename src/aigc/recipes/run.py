@@ -5,6 +5,7 @@ Knows: the order: settings, pictures, networks, loop. Does not know: terminals.
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -14,7 +15,9 @@ from pathlib import Path
 from aigc.recipes import find
 from aigc.recipes.base import Filling, Setup, open_pools, settle
 from aigc.training import devices, distribution
+from aigc.training.checkpoint import Checkpoint, Checkpoints, replace
 from aigc.training.loop import Outcome, Progress, Trainer
+from aigc.training.pack import read
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,3 +70,42 @@ def train(
         return trainer.run(stop_after=max(0.0, left), on_step=on_step if group.leads else None)
     finally:
         distribution.leave()
+
+
+def fill(name: str, options: Options, *, on_filling: Filling | None = None) -> None:
+    """Make the pictures of a recipe and train nothing; beside a training it feeds the next one. Raises: AigcError."""
+    recipe = find(name)
+    open_pools(
+        recipe,
+        settle(recipe, options.folder, options.size, options.settings),
+        options.pool,
+        options.workers,
+        on_filling,
+    )
+
+
+def begin_from(packed: Path, runs: Path, stage: str) -> None:
+    """Begin a run with weights that travelled: what `training.pack` wrote, beside ``STAGE-run.json``.
+
+    A run that has checkpoints stays as it is. The optimisers begin anew.
+
+    Args:
+        packed: folder with the parts.
+        runs: folder of all runs.
+        stage: name of the run and of the parts.
+
+    Raises:
+        InvalidModelFile: a part is missing or damaged.
+    """
+    settings = packed / f"{stage}-run.json"
+    if not settings.exists() or Checkpoints(runs / stage).steps():
+        return
+    weights = read(packed, stage)
+    (runs / stage).mkdir(parents=True, exist_ok=True)
+    kept = json.loads(settings.read_text("utf-8"))
+    if "vae" in kept["settings"]:
+        kept["settings"]["vae"] = str(runs / "vae")
+    replace(runs / stage / "run.json", json.dumps(kept, indent=1).encode())
+    Checkpoints(runs / stage).save(
+        Checkpoint(0, weights, {}, {"seconds": 0.0, "since_row": [], "fits": False, "steps": 1})
+    )

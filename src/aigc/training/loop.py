@@ -288,7 +288,12 @@ class Trainer:
             return
         where = str(self._checkpoints.path(found.step))
         files.fill(self.average.state_dict(), found.model, where)
+        if not found.training:
+            # Only published weights are there, as after travelling: the optimisers begin anew.
+            files.fill(self._main.state_dict(), found.model, where)
         for player, optimiser in zip(self.task.players, self._optimisers, strict=True):
+            if not found.training:
+                break
             weights, memory = f"weights/{player.name}/", f"optimiser/{player.name}/"
             files.fill(player.module.state_dict(), _below(found.training, weights), where)
             optimiser.load(_below(found.training, memory))

@@ -31,7 +31,7 @@ class RestorerRecipe:
 
     model: RestorerConfig = field(default_factory=RestorerConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
-    data: tuple[str, ...] = ("shapes",)
+    data: tuple[str, ...] = ("scenes",)
     pictures: int = 4096
     side: int = 256
     untold: float = 0.2
@@ -119,6 +119,7 @@ RECIPE = Recipe(
             train=TrainConfig(
                 steps=12, batch=6, learning_rate=3e-3, warmup=2, log_every=4, sample_every=12, checkpoint_every=6
             ),
+            data=("shapes",),
             pictures=64,
             side=32,
         ),

@@ -34,7 +34,7 @@ class VAERecipe:
 
     model: VAEConfig = field(default_factory=VAEConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
-    data: tuple[str, ...] = ("shapes",)
+    data: tuple[str, ...] = ("scenes",)
     pictures: int = 4096
     side: int = 256
     kl: float = 1e-4
@@ -141,6 +141,7 @@ RECIPE = Recipe(
             train=TrainConfig(
                 steps=12, batch=4, learning_rate=2e-3, warmup=2, log_every=4, sample_every=12, checkpoint_every=6
             ),
+            data=("shapes",),
             pictures=64,
             side=32,
             critic_width=16,
