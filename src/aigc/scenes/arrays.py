@@ -80,21 +80,20 @@ def smooth(low: float | Floats, high: float | Floats, x: Floats | float) -> Floa
 
 
 @lru_cache(maxsize=48)
-def tile(exponent: float, index: int = 0, lowest: int = 0, highest: int = SIDE) -> Floats:
+def tile(exponent: float, index: int = 0, lowest: int = 0) -> Floats:
     """Periodic noise (SIDE, SIDE): power falls with frequency to the ``exponent``; mean 0, deviation 1.
 
-    ``lowest`` and ``highest`` are the frequencies, in waves a tile, between which there is any; each
-    index is another tile.
+    There is none below ``lowest`` waves a tile. Each index is another tile.
     Source: spectral synthesis, Saupe in Peitgen and Saupe (eds.), The Science of Fractal Images, 1988, chapter 2.
     """
-    dice = Dice(index, f"tile {exponent} {lowest} {highest}")
+    dice = Dice(index, f"tile {exponent} {lowest}")
     rows = np.fft.fftfreq(SIDE)[:, None]
     columns = np.fft.rfftfreq(SIDE)[None, :]
     frequency = np.sqrt(rows**2 + columns**2)
     frequency[0, 0] = 1
     waves = frequency * SIDE
-    weight = frequency ** (-exponent / 2) * (waves > lowest) * (waves < highest)
-    spectrum = np.fft.rfft2(dice.many(SIDE, SIDE) - 0.5) * weight
+    weight = frequency ** (-exponent / 2) * (waves > lowest)
+    spectrum = np.fft.rfft2(dice.many(SIDE, SIDE).astype(np.float64) - 0.5) * weight
     spectrum[0, 0] = 0
     values = np.fft.irfft2(spectrum, s=(SIDE, SIDE))
     return (values / values.std()).astype(np.float32)
@@ -123,8 +122,8 @@ def look_up(values: Floats, u: Floats, v: Floats) -> Floats:
 class Noise:
     """One endless noise field: a tile, shifted, turned and scaled by dice."""
 
-    def __init__(self, dice: Dice, exponent: float, period: float, *, lowest: int = 0, highest: int = SIDE) -> None:
-        self._tile = tile(exponent, dice.whole(0, 3), lowest, highest)
+    def __init__(self, dice: Dice, exponent: float, period: float, *, lowest: int = 0) -> None:
+        self._tile = tile(exponent, dice.whole(0, 3), lowest)
         self._shift = (dice.between(0, 1), dice.between(0, 1))
         angle = dice.between(0, 2 * np.pi)
         self._along = (float(np.cos(angle)) / period, float(np.sin(angle)) / period)

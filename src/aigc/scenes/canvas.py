@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from aigc.scenes.arrays import Floats
 
-SKY, GROUND, WATER, PLANTS, BUILDINGS = 0, 1, 2, 3, 4
+SKY, GROUND, WATER, PLANTS, BUILDINGS, BIRDS = 0, 1, 2, 3, 4, 5
 FIRST_THING = 32
 """The thing with index i has id FIRST_THING + i."""
 NOWHERE = 1e9

@@ -18,7 +18,9 @@ from aigc.scenes.arrays import Floats, Integers, Mask
 from aigc.scenes.camera import STEEPEST
 from aigc.scenes.terrain import FAR, Terrain
 
-SAMPLES = 288
+_NEAR, _HILLS = 110, 100.0
+SAMPLES = 380
+"""Samples a column: the first 110 up to 100 metres, the rest closer together, since slopes face the eye there."""
 _SPACING = 4 * STEEPEST
 """Puts the slopes of each column into a range of its own, so that one search serves all."""
 
@@ -44,7 +46,9 @@ class Columns:
 
     def __init__(self, terrain: Terrain, azimuth: Floats, nearest: float) -> None:
         self.azimuth = azimuth
-        self.distance: Floats = nearest * (FAR / nearest) ** (np.arange(SAMPLES, dtype=np.float32) / (SAMPLES - 1))
+        steps = np.arange(SAMPLES - _NEAR, dtype=np.float32) / (SAMPLES - _NEAR - 1)
+        near = nearest * (_HILLS / nearest) ** (np.arange(_NEAR, dtype=np.float32) / _NEAR)
+        self.distance: Floats = np.concatenate([near, _HILLS * (FAR / _HILLS) ** steps])
         self.x = np.sin(azimuth)[:, None] * self.distance
         self.y = np.cos(azimuth)[:, None] * self.distance
         self.height = terrain.height(self.x, self.y)
@@ -57,11 +61,14 @@ class Columns:
         return self._search((self.surface - z) / self.distance, column, slope)
 
     def reflect(self, column: Integers, slope: Floats, z: float) -> Hits:
-        """The same from the mirrored eye: only land above water, beyond the first water of its column."""
-        rise = np.where(
-            self._wet & (self.height > self._sea), (self.height - (2 * self._sea - z)) / self.distance, -STEEPEST
-        )
-        return self._search(rise, column, slope)
+        """The same from the mirrored eye: only land above water, beyond the first water of its column.
+
+        Near land is left out: a spit between two waters would be mirrored in both.
+        """
+        rise = (self.height - (2 * self._sea - z)) / self.distance
+        seen = self._wet & (self.height > self._sea)
+        seen[:, :_NEAR] = False
+        return self._search(np.where(seen, rise, -STEEPEST), column, slope)
 
     def _search(self, rise: Floats, column: Integers, slope: Floats) -> Hits:
         reached = np.clip(np.maximum.accumulate(rise, axis=1), -STEEPEST, STEEPEST)

@@ -96,7 +96,7 @@ def crowds(scene: Scene, season: Season) -> list[Crowd]:
         "waterfall": [Crowd(trees, 60, 16, 200), Crowd((rock,), 22, 6, 100)],
         "volcano": [Crowd((_PALM,) if dice.chance(0.5) else trees, 40, 16, 350, clumped=True)],
         "village": [Crowd((_HOUSE,), 20, 26, 190), Crowd((_CHURCH,), 1, 90, 150), Crowd(trees, 26, 18, 300)],
-        "city": [Crowd((_TOWER,), 95, 420, 1700), Crowd(trees[-1:], 16, 30, 160)],
+        "city": [Crowd((_TOWER,), 95, 420, 1700), Crowd((Species(plants.broadleaf(season), 0.85, 6, 9),), 16, 30, 160)],
         "arctic": [Crowd((_ICEBERG,), 18, 60, 1500, afloat=True), Crowd((_SNOWY_ROCK,), 5, 5, 30)],
     }
     assert scene.place is not None

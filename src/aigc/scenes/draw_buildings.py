@@ -13,7 +13,6 @@ from aigc.scenes.pen import RGB, Pen, blend, shade
 
 _WINDOW: RGB = (0.30, 0.36, 0.42)
 _WOOD: RGB = (0.36, 0.22, 0.12)
-_STONE: RGB = (0.52, 0.50, 0.47)
 _PLASTER: RGB = (0.84, 0.79, 0.70)
 _ROOF: RGB = (0.50, 0.17, 0.11)
 _SIDE = (0.75, 0.0)

@@ -37,7 +37,8 @@ def _crown(pen: Pen, dice: Dice, x: float, y: float, rx: float, ry: float, rgb: 
         high = (py - y) / ry
         tone = shade(rgb, 0.80 + 0.30 * high + 0.35 * (float(numbers[i, 2]) - 0.5))
         size = (0.07 + 0.11 * float(numbers[i, 3])) * min(rx, ry)
-        pen.ellipse(px, py, size * 1.4, size, tone, turn=math.degrees(angle) + 90, bulge=0.9)
+        tilt = (0.6 * (px - x) / rx, 0.6 * high)
+        pen.ellipse(px, py, size * 1.4, size, tone, turn=math.degrees(angle) + 90, bulge=0.35, tilt=tilt)
 
 
 @lru_cache

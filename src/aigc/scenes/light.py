@@ -11,7 +11,7 @@ import numpy as np
 
 from aigc.scenes.arrays import Dice, Floats, colour, mix
 from aigc.scenes.describe import Scene
-from aigc.scenes.vocabulary import Time
+from aigc.scenes.vocabulary import Place, Time
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,18 @@ _HOURS: dict[Time, _Hour] = {
 _COVER = {"clear": 0.0, "clouds": 0.5, "overcast": 0.97, "fog": 0.55, "rain": 0.96, "snow": 0.93, "storm": 0.95}
 _HAZE = {"clear": 0.8, "clouds": 1.0, "overcast": 1.5, "fog": 26.0, "rain": 5.0, "snow": 6.0, "storm": 3.0}
 
+_HAZIEST: dict[Place, float] = {
+    "mountains": 2.6,
+    "volcano": 2.2,
+    "lake": 5.0,
+    "island": 7.0,
+    "city": 8.0,
+    "canyon": 9.0,
+    "river": 8.0,
+    "arctic": 9.0,
+}
+"""Where what makes the place is far away, fog and rain leave it to be seen."""
+
 
 def light_of(scene: Scene) -> Light:
     """The light of a scene; the seed chooses where the sun stands."""
@@ -130,7 +142,7 @@ def light_of(scene: Scene) -> Light:
         zenith=hour.zenith * tint,
         horizon=hour.horizon / tint,
         glow=hour.glow,
-        haze=_HAZE[scene.weather] * dice.between(0.8, 1.3),
+        haze=min(_HAZE[scene.weather], _HAZIEST.get(scene.place or "sea", 99.0)) * dice.between(0.8, 1.3),
         cover=_COVER[scene.weather],
         dark=hour.dark,
         disc=scene.time != "dusk" and (scene.time != "night" or "moon" in scene.extras),

@@ -9,8 +9,7 @@ Knows: shapes. Does not know: what they mean.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,15 +81,6 @@ class Pen:
         self._data = np.zeros((7, self.rows, self.columns), dtype=np.float32)
         self._x = ((np.arange(self.columns, dtype=np.float32) + 0.5) / rows - self.columns / rows / 2)[None, :]
         self._y = (1 - (np.arange(rows, dtype=np.float32) + 0.5) / rows)[:, None]
-        self._frame = (0.0, 0.0, 1.0)
-
-    @contextmanager
-    def at(self, x: float, y: float, scale: float) -> Iterator[None]:
-        """Shapes drawn inside have (x, y) as their origin and are ``scale`` times as large."""
-        before = self._frame
-        self._frame = (before[0] + x * before[2], before[1] + y * before[2], before[2] * scale)
-        yield
-        self._frame = before
 
     def sprite(self) -> Sprite:
         """What was drawn, in half precision: hundreds of sprites are kept."""
@@ -107,9 +97,9 @@ class Pen:
         turn: float = 0,
         bulge: float = 0.8,
         glow: float = 0,
+        tilt: Point = (0, 0),
     ) -> None:
-        """An ellipse around (x, y), turned by degrees against the clock."""
-        (x, y), (rx, ry) = self._place(x, y), (rx * self._frame[2], ry * self._frame[2])
+        """An ellipse around (x, y), turned by degrees against the clock; ``tilt`` is the normal of its middle."""
         reach = max(rx, ry)
         area = self._area(x - reach, y - reach, x + reach, y + reach)
         if area is None:
@@ -121,7 +111,7 @@ class Pen:
         gradient = np.sqrt((u / rx) ** 2 + (v / ry) ** 2) / length + 1e-6
         distance = (length - 1) / gradient
         nu, nv = u * bulge, v * bulge
-        self._lay(area, distance, rgb, nu * c - nv * s, nu * s + nv * c, glow)
+        self._lay(area, distance, rgb, tilt[0] + nu * c - nv * s, tilt[1] + nu * s + nv * c, glow)
 
     def polygon(
         self,
@@ -134,8 +124,7 @@ class Pen:
         tilt: Point = (0, 0),
     ) -> None:
         """A filled outline; ``tilt`` is the normal of its face, ``bulge`` how much its rim falls off."""
-        corners = [self._place(*p) for p in points]
-        rounded *= self._frame[2]
+        corners = points
         xs, ys = [p[0] for p in corners], [p[1] for p in corners]
         area = self._area(min(xs) - rounded, min(ys) - rounded, max(xs) + rounded, max(ys) + rounded)
         if area is None:
@@ -143,7 +132,7 @@ class Pen:
         px, py = np.broadcast_arrays(self._x[:, area[1]], self._y[area[0]])
         distance, dx, dy = _polygon_distance(corners, px, py)
         distance = distance - rounded
-        fall = np.clip(1 + distance / (0.08 * self._frame[2]), 0, 1) * bulge if bulge else np.float32(0)
+        fall = np.clip(1 + distance / 0.08, 0, 1) * bulge if bulge else np.float32(0)
         self._lay(area, distance, rgb, tilt[0] + dx * fall, tilt[1] + dy * fall, glow)
 
     def box(
@@ -176,8 +165,7 @@ class Pen:
             self._segment(points[index], points[index + 1], w0 / 2, w1 / 2, rgb, glow)
 
     def _segment(self, a: Point, b: Point, r0: float, r1: float, rgb: RGB, glow: float) -> None:
-        (ax, ay), (bx, by) = self._place(*a), self._place(*b)
-        r0, r1 = r0 * self._frame[2], r1 * self._frame[2]
+        (ax, ay), (bx, by) = a, b
         reach = max(r0, r1)
         area = self._area(min(ax, bx) - reach, min(ay, by) - reach, max(ax, bx) + reach, max(ay, by) + reach)
         if area is None:
@@ -188,9 +176,6 @@ class Pen:
         dx, dy = px - ex * along, py - ey * along
         radius = r0 + (r1 - r0) * along + 1e-6
         self._lay(area, np.sqrt(dx * dx + dy * dy) - radius, rgb, dx / radius * 0.8, dy / radius * 0.8, glow)
-
-    def _place(self, x: float, y: float) -> Point:
-        return self._frame[0] + x * self._frame[2], self._frame[1] + y * self._frame[2]
 
     def _area(self, x0: float, y0: float, x1: float, y1: float) -> tuple[slice, slice] | None:
         """Rows and columns that a shape may touch; None: none."""

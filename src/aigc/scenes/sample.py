@@ -149,17 +149,16 @@ def _weather(dice: Dice, place: Place, season: Season | None) -> Weather:
 def _extras(dice: Dice, place: Place, season: Season | None, time: Time, weather: Weather) -> tuple[Extra, ...]:
     found: list[Extra] = []
     open_sky = weather in ("clear", "clouds")
-    if time == "night" and open_sky and place not in ("waterfall", "canyon") and dice.chance(0.65):
-        found.append("moon")
-    if (
-        time == "night"
-        and weather == "clear"
-        and (place in ("arctic", "lake", "mountains", "forest", "sea") or season == "winter")
-        and "moon" not in found
-        and dice.chance(0.6)
-    ):
-        found.append("aurora")
-    if time in ("day", "sunset", "dawn") and weather in ("clouds", "rain") and dice.chance(0.10):
+    if time == "night" and open_sky and place not in ("waterfall", "canyon"):
+        northern = weather == "clear" and (
+            season == "winter" or place in ("arctic", "lake", "mountains", "forest", "sea")
+        )
+        if northern and dice.chance(0.5):
+            found.append("aurora")
+        elif place != "mountains" and dice.chance(0.65):
+            found.append("moon")
+    low = place not in ("mountains", "canyon", "waterfall")
+    if low and time in ("day", "sunset", "dawn") and weather in ("clouds", "rain") and dice.chance(0.10):
         found.append("rainbow")
     if (
         place in ("meadow", "hills", "mountains", "lake", "river", "village", "forest", "volcano")

@@ -14,7 +14,7 @@ from aigc.scenes.arrays import Dice, Floats, Mask
 from aigc.scenes.art import sprite
 from aigc.scenes.billboards import Billboard
 from aigc.scenes.camera import Camera
-from aigc.scenes.canvas import PLANTS, SKY
+from aigc.scenes.canvas import BIRDS, SKY
 from aigc.scenes.crowds import Crowd, Species, crowds, undergrowth
 from aigc.scenes.describe import Scene
 from aigc.scenes.ground import Ground
@@ -22,6 +22,8 @@ from aigc.scenes.light import light_of
 from aigc.scenes.stage import Placed
 from aigc.scenes.terrain import Terrain
 
+_FLOCK = 9.0
+"""Metres to a flock of birds: before all trees; their size is a share of the picture."""
 _VARIANTS = 6
 """Different sprites of one species in a process; more would only cost time."""
 
@@ -154,16 +156,15 @@ class Filling:
                 )
             )
         if "birds" in self._scene.extras:
-            side, up = dice.between(-0.5, 0.5), dice.between(0.14, 0.3)
+            sky = 0.34 if self._camera.wide else 1 - self._scene.horizon
+            side, up = dice.between(-0.5, 0.5), sky * dice.between(0.45, 0.75)
             for _ in range(dice.whole(5, 9)):
-                x, y = self._camera.point(side + dice.between(-0.22, 0.22) * (0.3 if self._camera.wide else 1), 60.0)
-                z = self._camera.z + self._camera.rise(up + dice.between(-0.08, 0.08), 60.0)
-                picture = sprite(plants.gull, (0.05, 0.05, 0.06), dice.whole(0, 5), 2.0, 24)
-                result.append(
-                    Billboard(
-                        picture, x, y, z, self._camera.rise(dice.between(0.014, 0.026), 60.0), PLANTS + 2, shadow=False
-                    )
-                )
+                aside = dice.between(-0.22, 0.22) * (0.3 if self._camera.wide else 1)
+                x, y = self._camera.point(side + aside, _FLOCK)
+                z = self._camera.z + self._camera.rise(up + sky * dice.between(-0.2, 0.2), _FLOCK)
+                metres = self._camera.rise(dice.between(0.022, 0.040), _FLOCK)
+                picture = sprite(plants.gull, (0.05, 0.05, 0.06), dice.whole(0, 5), 2.0, 48)
+                result.append(Billboard(picture, x, y, z, metres, BIRDS, shadow=False))
         return result
 
 

@@ -33,7 +33,6 @@ class Sky:
         self._streaks = Noise(dice, 3.0, 1.0)
         self._stars = Dice(scene.seed, "stars").many(SIDE, SIDE)
         self._curtain = Noise(dice, 3.2, 1.0)
-        self._aurora_at = dice.between(-0.5, 0.5)
         cover = light.cover
         self._threshold = 9.0 if cover == 0 else (dice.between(0.25, 0.8) if cover < 0.9 else -2.2)
         self._soft = 0.9 if cover < 0.9 else 3.0

@@ -42,7 +42,7 @@ def sticker(scene: Scene, width: int, height: int, art: Art) -> Sheet:
         sprite = sprite if thing.facing == "right" else sprite.mirrored()
         data = _fitted(sprite, rows)
         column = round((thing.x + 1) / 2 * width - data.shape[2] / 2)
-        row = round((0.5 - thing.y) * height) - data.shape[1] + round(height * 0.0)
+        row = round((0.5 - thing.y) * height) - data.shape[1]
         window = _overlap(column, row, data.shape[2], data.shape[1], width, height)
         if window is None:
             continue

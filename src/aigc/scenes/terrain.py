@@ -82,7 +82,6 @@ class Terrain:
         self._strength = dice.between(0.75, 1.25) * (1.7 if scene.projection == "panorama" else 1.0)
         self._near_shore = dice.between(14, 34)
         self._far_shore = dice.between(500, 1500)
-        self._rim = dice.between(900, 1900)
         self._sway = (dice.between(-0.35, 0.35), dice.between(90, 170), dice.between(0, 6.28), dice.between(0.2, 0.55))
         self._aside = dice.pick((-1, 1)) * dice.between(3, 9)
         self._cliff = (dice.between(75, 130), dice.between(26, 48))
@@ -213,7 +212,8 @@ class Terrain:
             if not self.wide
             else self._far_shore * (1.2 + 0.3 * self._bend(x, y))
         )
-        return mix(bed, np.maximum(land * 0.9, 0.0) + 2.5, smooth(far, far + 130, r))
+        beyond = np.maximum(land, 0.0) * (0.12 + 0.83 * smooth(far, far + 1100, r)) + 2.0
+        return mix(bed, beyond, smooth(far, far + 110, r))
 
     def _valley(self, x: Floats, y: Floats, r: Floats, land: Floats) -> Floats:
         """Level beside the river; behind a waterfall the land is higher."""

@@ -33,7 +33,6 @@ class Water:
             else mix(colour(0.02, 0.14, 0.20), colour(0.04, 0.20, 0.22), dice.between(0, 1))
         )
         self._surf = scene.place in ("beach", "island", "sea")
-        self._frozen = scene.place == "arctic"
 
     def ripple(self, x: Floats, y: Floats, r: Floats) -> tuple[Floats, Floats]:
         """How much the surface leans to the right and ahead at points."""

@@ -9,7 +9,7 @@ import pytest
 
 from aigc.errors import UserError
 from aigc.scenes import Picture, Scene, Thing, caption, render, sample
-from aigc.scenes.canvas import GROUND, SKY, WATER
+from aigc.scenes.canvas import BIRDS, GROUND, SKY, WATER
 from aigc.scenes.kinds import Kind
 from aigc.scenes.pen import Sprite
 from aigc.scenes.vocabulary import PLACES, SEASONAL, STYLES, Place, Style
@@ -42,8 +42,8 @@ def test_sunset_is_redder_than_day() -> None:
 
 
 def test_fog_takes_the_contrast_from_far_away() -> None:
-    clear, fog = (render(Scene(seed=2, place="mountains", weather=w), SIZE, SIZE).rgb for w in ("clear", "fog"))
-    assert fog[: SIZE // 2].std() < 0.6 * clear[: SIZE // 2].std()
+    clear, fog = (render(Scene(seed=2, place="hills", weather=w), SIZE, SIZE).rgb for w in ("clear", "fog"))
+    assert fog[SIZE // 4 : SIZE // 2].std() < 0.6 * clear[SIZE // 4 : SIZE // 2].std()
 
 
 def test_red_ball_left_of_blue_cube() -> None:
@@ -151,6 +151,29 @@ def test_sizes_that_cannot_be_drawn_are_refused(width: int, height: int) -> None
 @pytest.mark.parametrize("shape", [(96, 64), (64, 96), (17, 16), (200, 50)])
 def test_any_shape_is_drawn(shape: tuple[int, int]) -> None:
     assert render(sample(2, projection="perspective"), *shape).rgb.shape == (shape[1], shape[0], 3)
+
+
+def test_moon_and_birds_are_seen_when_they_are_there() -> None:
+    moons = birds = 0
+    for seed in range(600):
+        scene = sample(seed, projection="perspective", style="rendered")
+        if "moon" in scene.extras and moons < 8 and scene.weather == "clear":
+            moons += 1
+            rgb = render(scene, SIZE, SIZE, supersample=1).rgb.astype(int)
+            assert (rgb.min(axis=2) > 150).sum() >= 4, scene.to_json()
+        if "birds" in scene.extras and birds < 8:
+            birds += 1
+            assert (render(scene, SIZE, SIZE, supersample=1).ids == BIRDS).any(), scene.to_json()
+    assert (moons, birds) == (8, 8)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_things_may_be_asked_for_where_nobody_expects_them(place: Place) -> None:
+    for kind in ("ship", "fox", "castle", "airplane", "fish"):
+        for projection in ("perspective", "panorama"):
+            things = (Thing(kind, "purple", x=0.9, size=0.6), Thing(kind, x=-1, size=0.02, y=-0.3))
+            scene = Scene(seed=5, place=place, projection=projection, things=things, horizon=0.9, field=100)  # type: ignore[arg-type]
+            assert render(scene, 48, 24, supersample=1).rgb.std() > 1
 
 
 class Borrowed:
