@@ -22,7 +22,7 @@ from aigc.training.checkpoint import Checkpoints
 from aigc.training.loop import Progress
 from aigc.training.pack import write
 
-STAGES = {"vae": (10.0, 16), "restorer": (12.0, 16), "flow": (20.0, 8)}
+STAGES = {"vae": (10.0, 16), "restorer": (12.0, 16), "flow": (20.0, 8), "gan": (8.0, 16)}
 """Name to (minutes of the whole stage, bits of the weights that travel), in the order of the plan."""
 
 

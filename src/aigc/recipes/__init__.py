@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 PLACES = {
     "image/vae": "Pictures to an eighth of their side and back; everything else waits for it.",
     "image/flow": "Text to pictures, in English and Chinese; also fills in parts and makes panoramas.",
+    "image/gan": "Small pictures from a caption in one pass, for instant previews.",
     "image/restorer": "Repairs noise, JPEG blocks, blur, darkness, small size and scratches.",
 }
 """Name to one line about it; the module has the same name below this package, with a `RECIPE`."""
