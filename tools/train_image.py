@@ -63,12 +63,13 @@ def _parse() -> argparse.Namespace:
 
 def _options(stage: str, options: argparse.Namespace) -> Options:
     folder = options.runs / stage
-    settings = list(options.set)
+    settings: list[str] = []
     if not (folder / "run.json").exists():
         # Minutes fit the machine once; afterwards the run keeps what it was begun with.
         settings += [] if options.size == "toy" else [f"train.fit_minutes={STAGES[stage][0]}"]
         settings += [f"data={options.data or 'scenes'}"] if options.data or options.size != "toy" else []
         settings += [f"vae={options.runs / 'vae'}"] if stage == "flow" else []
+    settings += options.set
     begun = (folder / "run.json").exists()
     return Options(
         folder=folder,

@@ -29,6 +29,8 @@ from aigc.training.optimisers import Optimisers, average_, rate_at
 from aigc.training.speed import Speed
 from aigc.training.task import Batch, Data, Player, Task
 
+_UNKNOWN = 2**31
+"""Steps of a run until its speed is known: as if it were at its beginning."""
 _MEASURED_TO = 50
 """The step at which ``fit_minutes`` sets the number of steps."""
 
@@ -97,6 +99,8 @@ class Trainer:
         self._optimisers = [Optimisers(p.module, config, p.rate_factor) for p in task.players]
         self.step, self.steps, self._seconds = 0, config.steps, 0.0
         self._fits = config.fit_minutes == 0
+        if not self._fits:
+            self.steps = _UNKNOWN
         self._pending: list[dict[str, Tensor]] = []
         self._since_row: list[dict[str, float]] = []
         self._resume()
@@ -123,7 +127,7 @@ class Trainer:
         saved = self.step
         batches = iter(self._batches())
         try:
-            while not self._fits or self.step < self.steps:
+            while self.step < self.steps:
                 row = self._one_step(batches, speed) or row
                 if on_step is not None:
                     on_step(Progress(self.step, self.steps, row))
@@ -151,7 +155,7 @@ class Trainer:
     def _numbers(self, step: int) -> Iterator[int]:
         """Numbers of the batches that this process does, from a step on."""
         count = self.config.micro_batches
-        while not self._fits or step < self.steps:
+        while step < self.steps:
             yield from (step * count + k for k in self._group.share(count))
             step += 1
 
@@ -161,9 +165,8 @@ class Trainer:
         parts = [next(batches) for _ in self._group.share(count)]
         if speed.flops is None:
             speed.flops = count * self._count_flops(parts[0][1])
-        # Until the speed is known, the run is as if at its beginning.
-        done = self.step / self.steps if self._fits else 0.0
-        rate = rate_at(self.step, self.steps if self._fits else 2**31, self.config)
+        done = self.step / self.steps
+        rate = rate_at(self.step, self.steps, self.config)
         numbers: dict[str, Tensor] = {}
         for index, player in enumerate(self.task.players):
             if done >= player.starts_at:

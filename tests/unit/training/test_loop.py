@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 import signal
@@ -208,6 +209,17 @@ def test_a_time_budget_stops_with_a_checkpoint(tmp_path: Path) -> None:
     outcome = _trainer(_Line(), tmp_path).run(stop_after=0)
     assert (outcome.step, outcome.finished) == (1, False)
     assert Checkpoints(tmp_path).steps() == [1]
+
+
+def test_minutes_become_steps_once_the_speed_is_known(tmp_path: Path) -> None:
+    ticks = itertools.count(0, 0.05)
+    config = TrainConfig(fit_minutes=0.2, batch=2, warmup=0, log_every=25, checkpoint_every=40, sample_every=10_000)
+    task = _Line()
+    trainer = Trainer(task, task, config, tmp_path, device=torch.device("cpu"), clock=lambda: next(ticks))
+    outcome = trainer.run()
+    # A step looks at the clock once, and a row three times more: about 20 steps a second for 12 seconds.
+    assert 150 < outcome.step < 260
+    assert (outcome.finished, Checkpoints(tmp_path).steps()[-1]) == (True, outcome.step)
 
 
 def test_processes_need_a_multiple_of_themselves_in_batches(tmp_path: Path) -> None:
