@@ -132,7 +132,7 @@ def test_closing_closes_the_embedder(embedder, sink):
 
 
 def test_a_large_request_is_computed_in_slices(service, embedder, sink, monkeypatch):
-    monkeypatch.setattr("aigc.engines.embedding.BATCH_TOKENS", 10)
+    monkeypatch.setattr("aigc.engines.embedding.STEP_TOKENS", 10)
     service.submit(1, EmbedRequest(inputs=("aaaa", "bbbb", "cccc", "dddd", "aaaa")))
     [event] = sink.wait()
     assert embedder.calls == [2, 2, 1]
@@ -140,7 +140,7 @@ def test_a_large_request_is_computed_in_slices(service, embedder, sink, monkeypa
 
 
 def test_cancelling_a_large_request_ends_it_after_the_slice(service, embedder, sink, monkeypatch):
-    monkeypatch.setattr("aigc.engines.embedding.BATCH_TOKENS", 10)
+    monkeypatch.setattr("aigc.engines.embedding.STEP_TOKENS", 10)
     embedder.gate.clear()
     service.submit(1, EmbedRequest(inputs=("aaaa",) * 100))
     assert embedder.entered.wait(10)
