@@ -124,13 +124,12 @@ class Pen:
         tilt: Point = (0, 0),
     ) -> None:
         """A filled outline; ``tilt`` is the normal of its face, ``bulge`` how much its rim falls off."""
-        corners = points
-        xs, ys = [p[0] for p in corners], [p[1] for p in corners]
+        xs, ys = [p[0] for p in points], [p[1] for p in points]
         area = self._area(min(xs) - rounded, min(ys) - rounded, max(xs) + rounded, max(ys) + rounded)
         if area is None:
             return
         px, py = np.broadcast_arrays(self._x[:, area[1]], self._y[area[0]])
-        distance, dx, dy = _polygon_distance(corners, px, py)
+        distance, dx, dy = _polygon_distance(points, px, py)
         distance = distance - rounded
         fall = np.clip(1 + distance / 0.08, 0, 1) * bulge if bulge else np.float32(0)
         self._lay(area, distance, rgb, tilt[0] + dx * fall, tilt[1] + dy * fall, glow)

@@ -210,17 +210,7 @@ def _things(dice: Dice, place: Place, projection: Projection, art: Art) -> tuple
             half = size * kind.aspect * (0.5 if projection == "panorama" else 1.0)
             x = dice.between(-1, 1) * max(0.05, 0.96 - half)
             y = dice.between(0.06, 0.26) if kind.on == "sky" else 0.0
-            things.append(
-                Thing(
-                    kind.name,
-                    colour,
-                    round(x, 3),
-                    round(size, 3),
-                    round(y, 3),
-                    dice.pick(("left", "right")),
-                    dice.whole(0, 7),
-                )
-            )
+            things.append(_placed(kind, colour, x, y, size, dice))
         if not _overlap(things, art, projection):
             return tuple(things)
     return tuple(things[:1])
@@ -307,15 +297,11 @@ def _row(dice: Dice, company: list[tuple[Kind, Colour | None]]) -> tuple[Thing, 
         size = min(0.62 / rows * 1.25 if rows > 1 else 0.62, share / 2 * 0.9 / kind.aspect)
         x = -share * (min(columns, len(company) - row * columns) - 1) / 2 + share * column
         y = (0.24 - 0.48 * row if rows > 1 else 0.0) - size / 2 + dice.between(-0.02, 0.02)
-        things.append(
-            Thing(
-                kind.name,
-                colour,
-                round(x, 3),
-                round(size, 3),
-                round(y, 3),
-                dice.pick(("left", "right")),
-                dice.whole(0, 7),
-            )
-        )
+        things.append(_placed(kind, colour, x, y, size, dice))
     return tuple(things)
+
+
+def _placed(kind: Kind, colour: Colour | None, x: float, y: float, size: float, dice: Dice) -> Thing:
+    """A thing at a place, facing either way."""
+    x, y, size = round(x, 3), round(y, 3), round(size, 3)
+    return Thing(kind.name, colour, x, size, y, dice.pick(("left", "right")), dice.whole(0, 7))
