@@ -57,6 +57,8 @@ def _application(settings: Settings) -> App:
     from aigc.runtime.runtime import Runtime
     from aigc.server.app import create_app
     from aigc.store import Store
+    from aigc.store.builtin import builtin
 
-    app: App = create_app(settings, Runtime(settings, Store(settings)), Keys(settings.database), page=False)
+    runtime = Runtime(settings, Store(settings), builtin())
+    app: App = create_app(settings, runtime, Keys(settings.database), page=False)
     return app

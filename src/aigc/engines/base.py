@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from aigc.engines.constraint import Constraint
 from aigc.errors import AigcError
-from aigc.types import Event, Feature, Request, TokenLogprob
+from aigc.types import JSON, Event, Feature, PictureRequest, Raster, Request, TokenLogprob
 
 
 class Draw(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +139,42 @@ class Embedder(Protocol):
 
         Raises: `aigc.errors.ContextOverflow` for a list longer than ``context_tokens``.
         """
+        ...
+
+    def close(self) -> None:
+        """Free the model."""
+        ...
+
+
+Report = Callable[[int, int, Raster | None], None]
+"""Told (steps done, steps in all, an unfinished picture or None) between two steps of a picture, at least every few
+seconds; raises `aigc.errors.Cancelled` when nobody waits for the picture any more, which an engine lets pass."""
+
+
+class Painting(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture and what is true of it."""
+
+    image: Raster
+    seed: int | None = None
+    """What it was drawn with; None where nothing is drawn by chance."""
+    facts: JSON = {}
+    """Names and values that a person may want to read in the picture's file; nothing that the request says already."""
+
+
+class Painter(Protocol):
+    """A loaded model that makes or mends pictures, one at a time."""
+
+    fingerprint: str
+
+    def check(self, request: PictureRequest) -> None:
+        """Refuse by name what this model can't do. Fast; called once, before the first picture.
+
+        Raises: `aigc.errors.UserError` with ``param``; the hint says what is accepted, for sizes the nearest ones.
+        """
+        ...
+
+    def paint(self, request: PictureRequest, index: int, report: Report) -> Painting:
+        """Picture ``index`` (0 to ``n - 1``) of a request that was checked: the same request, the same pixels."""
         ...
 
     def close(self) -> None:

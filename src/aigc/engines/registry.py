@@ -32,7 +32,7 @@ class _Engine(msgspec.Struct, frozen=True, kw_only=True):
     module: str
     attribute: str
     """A class that is built from (spec, file, options)."""
-    kind: Literal["text", "embedder"]
+    kind: Literal["text", "embedder", "painter"]
     features: frozenset[Feature] = frozenset()
     spins: bool = False
     """Its threads wait for each other in a busy loop, so that one that has no core to itself stops all of them."""
@@ -102,6 +102,10 @@ def load(spec: ModelSpec, file: EngineFile, options: LoadOptions, send: Send) ->
         from aigc.engines.embedding import EmbeddingService
 
         return EmbeddingService(build(spec, file, options), spec, send)
+    if entry.kind == "painter":
+        from aigc.engines.pictures import PictureService
+
+        return PictureService(build(spec, file, options), spec, send)
     from aigc.engines.text import TextService
 
     return TextService(build(spec, file, options), spec, send)

@@ -122,6 +122,8 @@ class TextService:
                 self._finish(answer, [self._tokenize(request)])
             elif isinstance(request, EmbedRequest):
                 raise UserError(f"the model {self._spec.id!r} makes no embeddings", param="model")
+            elif not isinstance(request, TextRequest):
+                raise UserError(f"the model {self._spec.id!r} makes no pictures", param="model")
             else:
                 self._launch(answer, request, prepare(request, self._engine, self._template, self._spec.defaults))
         except Exception as error:

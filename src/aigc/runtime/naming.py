@@ -9,18 +9,21 @@ import difflib
 from collections.abc import Mapping, Sequence
 
 from aigc.errors import UnknownModel, UserError
-from aigc.settings import CLOUD_EMBEDDING_NAMES, CLOUD_NAMES, Settings
+from aigc.settings import CLOUD_EMBEDDING_NAMES, CLOUD_IMAGE_NAMES, CLOUD_NAMES, Settings
 from aigc.types import Capability, ModelSpec
 
 DEFAULT = "default"
 EMBEDDING = "embedding"
+PICTURES = {"image": "aigc-v1", "image_edit": "image", "panorama": "aigc-scenes", "restoration": "aigc-restore"}
+"""For what is asked of pictures: the alias that ``default`` means there, and what it stands for."""
 _MAX_HOPS = 8
 
 
 def aliases(settings: Settings) -> dict[str, str]:
     """Every other name, to what it stands for; the settings win over the names of the cloud."""
     cloud = dict.fromkeys(CLOUD_NAMES, DEFAULT) | dict.fromkeys(CLOUD_EMBEDDING_NAMES, EMBEDDING)
-    return cloud | {"tiny": "smollm2-135m-instruct"} | settings.aliases
+    pictures = PICTURES | dict.fromkeys(CLOUD_IMAGE_NAMES, "image")
+    return cloud | pictures | {"tiny": "smollm2-135m-instruct"} | settings.aliases
 
 
 def resolve(
@@ -43,6 +46,8 @@ def resolve(
     if capability == "embedding" and target in (DEFAULT, EMBEDDING):
         # Of a remote model nobody knows whether it embeds: it is asked by its own name only.
         target = next((spec.id for spec in able if spec.embedding_width is not None), target)
+    elif target == DEFAULT and capability in PICTURES:
+        target = follow(capability, known)
     elif target == DEFAULT and default is not None:
         target = default
     spec = next((spec for spec in models if spec.id == target), None)

@@ -62,10 +62,12 @@ class Runtime:
     Args:
         settings: limits and names.
         store: what is installed.
+        builtin: models that need not be installed; one that is installed under the same name wins.
     """
 
-    def __init__(self, settings: Settings, store: Installed) -> None:
+    def __init__(self, settings: Settings, store: Installed, builtin: Sequence[ModelSpec] = ()) -> None:
         self._settings = settings
+        self._builtin = tuple(builtin)
         self._store = store
         self._budget = settings.memory_budget_bytes or int(_BUDGET_SHARE * available_memory_bytes())
         self._threads = settings.threads or _compute_threads()
@@ -108,7 +110,7 @@ class Runtime:
         await asyncio.gather(*(remote.close() for remote in self._remotes))
 
     def models(self) -> list[ModelSpec]:
-        """Installed models, then those of remote servers; the first of a name wins."""
+        """Models of the package, installed ones, those of remote servers, each name once."""
         found = {spec.id: spec for spec in self._snapshot().models}
         for remote in self._remotes:
             for spec in remote.models:
@@ -127,7 +129,8 @@ class Runtime:
         except OSError:
             stamp = 0
         if stamp != self._installed.stamp:
-            self._installed = _Snapshot(stamp, tuple(self._store.list()), self._store.default_id())
+            found = {spec.id: spec for spec in (*self._builtin, *self._store.list())}
+            self._installed = _Snapshot(stamp, tuple(found.values()), self._store.default_id())
         return self._installed
 
     @property

@@ -89,10 +89,11 @@ def serve(
 def _launched(settings: Settings, stack: contextlib.ExitStack) -> Runtime:
     from aigc.runtime.runtime import Runtime as InstalledModels
     from aigc.store import Store
+    from aigc.store.builtin import builtin
     from aigc.store.memory import available_memory_bytes
 
     free = available_memory_bytes()  # now: a loaded model lowers it, and the default must not change with that
-    runtime = InstalledModels(settings, Store(settings, free_memory=lambda: free))
+    runtime = InstalledModels(settings, Store(settings, free_memory=lambda: free), builtin())
     stack.callback(runtime.abandon)
     runtime.launch()
     return runtime

@@ -21,7 +21,7 @@ _Revision = Annotated[str, msgspec.Meta(pattern=r"(?a)^[A-Za-z0-9][\w.-]*$")]
 FilePath = Annotated[str, msgspec.Meta(pattern=r"(?a)^(?!.*\.\.)\w[\w.+-]*(/\w[\w.+-]*)*$")]
 """A relative path in plain ASCII characters: no ``..``, no leading slash or dot."""
 
-RESERVED = frozenset({"default", "tiny", "embedding", "auto"})
+RESERVED = frozenset({"default", "tiny", "embedding", "auto", "image", "image_edit", "panorama", "restoration"})
 """Names that always mean a choice, so no model may carry them."""
 
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")

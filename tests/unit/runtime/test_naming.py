@@ -69,3 +69,24 @@ def test_without_any_model_the_hint_names_what_to_pull() -> None:
     with pytest.raises(UnknownModel) as caught:
         naming.resolve("gpt-4o", "chat", naming.aliases(load({})), [], None)
     assert caught.value.hint == "`aigc search` lists more, `aigc pull default` installs"
+
+
+@pytest.mark.parametrize("name", ["default", "image", "dall-e-3", "gpt-image-1", "aigc-v1"])
+def test_names_of_the_cloud_mean_our_picture_model(name: str) -> None:
+    pictures = [*MODELS, _spec("aigc-scenes", "image", "panorama"), _spec("aigc-v1", "image", "image_edit")]
+    known = naming.aliases(load({}))
+    assert naming.resolve(name, "image", known, pictures, "qwen").id == "aigc-v1"
+    assert naming.resolve(name, "image_edit", known, pictures, "qwen").id == "aigc-v1"
+
+
+def test_each_thing_that_is_asked_of_pictures_has_a_default_of_its_own() -> None:
+    pictures = [
+        _spec("aigc-scenes", "image", "panorama"),
+        _spec("mine", "panorama"),
+        _spec("aigc-restore", "restoration"),
+    ]
+    known = naming.aliases(load({}))
+    assert naming.resolve("default", "panorama", known, pictures, None).id == "aigc-scenes"
+    assert naming.resolve("default", "restoration", known, pictures, None).id == "aigc-restore"
+    changed = naming.aliases(load({})) | {"panorama": "mine"}
+    assert naming.resolve("default", "panorama", changed, pictures, None).id == "mine"

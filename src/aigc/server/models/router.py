@@ -5,6 +5,8 @@ Knows: names and aliases. Does not know: where models come from.
 
 from __future__ import annotations
 
+from typing import get_args
+
 from fastapi import APIRouter
 
 from aigc.errors import NotFound, UserError
@@ -12,8 +14,6 @@ from aigc.server.json_body import JsonRoute
 from aigc.server.models.protocol import Engine, EngineList, Model, ModelList, describe
 from aigc.server.ports import Runtime
 from aigc.types import Capability
-
-_CAPABILITIES: tuple[Capability, ...] = ("chat", "completion", "embedding")
 
 
 def create(runtime: Runtime) -> APIRouter:
@@ -60,7 +60,7 @@ def _one(runtime: Runtime, name: str) -> Model:
 
 
 def _resolved(runtime: Runtime, name: str) -> str | None:
-    for capability in _CAPABILITIES:
+    for capability in get_args(Capability):
         try:
             return runtime.resolve(name, capability)
         except UserError:

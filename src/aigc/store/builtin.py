@@ -1,0 +1,45 @@
+"""Models that come with the package: nothing to pull, nothing to remove.
+
+Knows: where their folders lie. Does not know: what is in them.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from aigc.engines import model_folder
+from aigc.errors import InvalidModelFile
+from aigc.types import EngineFile, ModelSpec
+
+_log = logging.getLogger(__name__)
+
+_CREATED = 1_795_000_000  # of the renderer, which has no file that could say it
+_RENDERER = ModelSpec(
+    id="aigc-scenes",
+    capabilities=("image", "panorama"),
+    engines=(EngineFile(engine="scenes", path="", memory_bytes=200 * 2**20),),
+    context_tokens=0,
+    created=_CREATED,
+    digest="",
+    licence="Apache-2.0",
+    languages=("en", "zh"),
+)
+
+
+def folder() -> Path:
+    """Where the weights of the package lie: beside the code in a wheel, in the repository's ``weights/`` otherwise."""
+    package = Path(__file__).resolve().parent.parent
+    inside = package / "weights"
+    return inside if inside.is_dir() else package.parent.parent / "weights"
+
+
+def builtin() -> list[ModelSpec]:
+    """The models of the package, by id; one whose folder is damaged is logged and left out."""
+    found = [_RENDERER]
+    for path in sorted(folder().glob(f"*/{model_folder.DESCRIPTION}")):
+        try:
+            found.append(model_folder.read(path.parent).spec(path.parent))
+        except InvalidModelFile as error:
+            _log.warning("%s", error.message)
+    return sorted(found, key=lambda spec: spec.id)
