@@ -7,6 +7,7 @@
       |   - UnsupportedParameter   a parameter that nothing here can honour   400 unsupported_parameter
       |   - ContextOverflow        prompt + answer exceed the context         400 context_length_exceeded
       |   - InvalidSchema          a schema or grammar that can't be enforced 400 invalid_json_schema
+      |   - InvalidPicture         a file that is no picture, or a bad one    400 invalid_image_file
       |   - TooLarge               body, header or file over its limit        413 request_too_large
       |   - AuthenticationFailed   no key, or a wrong one                     401 invalid_api_key
       |   - Forbidden              the key may not do this                    403 permission_denied
@@ -93,6 +94,12 @@ class InvalidSchema(UserError):
     """A JSON schema, grammar or regular expression that can't be enforced."""
 
     code = "invalid_json_schema"
+
+
+class InvalidPicture(UserError):
+    """A file that is no picture, a damaged one, or one of a kind that isn't read; or a mask that masks nothing."""
+
+    code = "invalid_image_file"
 
 
 class TooLarge(UserError):
