@@ -96,7 +96,8 @@ class Photographs:
     def sample(self, kind: str, index: int, held_out: bool) -> Sample:
         """A crop; its place, scale and mirroring follow from the index."""
         chosen = [p for number, p in enumerate(self._files()) if (number % 5 == 4) == held_out]
-        picture = _opened(chosen[index // CROPS_IN_A_ROW % len(chosen)])
+        # Held-out photographs take turns, so that the first few crops show them all.
+        picture = _opened(chosen[(index if held_out else index // CROPS_IN_A_ROW) % len(chosen)])
         rng = np.random.default_rng((7, index, int(held_out)))
         # Half of the crops at least halve the photograph: that removes its own noise and blocks.
         largest = min(picture.shape[:2]) / self.side
@@ -108,7 +109,7 @@ class Photographs:
         return Sample(crop[:, ::-1].copy() if rng.random() < 0.5 else crop, (), ())
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=4)
 def _opened(path: Path) -> Pixels:
     from PIL import Image, ImageOps
 

@@ -149,7 +149,7 @@ def shrink(x: Tensor) -> Tensor:
 
 
 def scratches(x: Tensor) -> tuple[Tensor, Tensor]:
-    """(picture with 1 to 8 bent lines of white or black, mask of the lost pixels)."""
+    """(picture with 1 to 8 bent lines, light or dark and a little uneven, mask of the lost pixels)."""
     b, _, h, w = x.shape
     ys = torch.linspace(0, 1, h, device=x.device).view(1, h, 1)
     xs = torch.linspace(0, 1, w, device=x.device).view(1, 1, w)
@@ -162,6 +162,6 @@ def scratches(x: Tensor) -> tuple[Tensor, Tensor]:
         distance = (across - (place * 1.6 - 0.5) - 0.1 * (bend - 0.5) * torch.sin(6 * along)).abs()
         hit = distance < (0.002 + 0.012 * thick**2)
         mask = torch.where(hit & (number < count), 1.0, mask)
-    colour = (_draw(x, 0, 1) < 0.7).float()
+    colour = torch.where(_draw(x, 0, 1) < 0.7, _draw(x, 0.7, 1), _draw(x, 0, 0.2)) + 0.03 * torch.randn_like(x[:, :1])
     lost = mask[:, None]
     return x * (1 - lost) + colour * lost, lost
