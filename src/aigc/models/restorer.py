@@ -166,7 +166,7 @@ class Restorer(nn.Module):
         return picture + self.change(x, task, glance)[..., :height, :width]
 
     def change(self, x: Tensor, task: Tensor, glance: Tensor) -> Tensor:
-        """What has to be added: as `forward`, for (B, 4, H, W) of picture and mask with sides that suit. Is exported."""
+        """What `forward` adds, for (B, 4, H, W) of picture and mask with sides that suit; this part is exported."""
         told = torch.cat([task, self.glance(glance).mean((2, 3))], dim=1)
         # Channels beside each other: twice as fast on a CPU in bfloat16, and what the norm wants.
         h = self.stem(x.contiguous(memory_format=torch.channels_last))

@@ -96,7 +96,7 @@ def _halve(graph: Any, onnx: Any) -> None:
 
 
 def rounded(module: nn.Module) -> None:
-    """Give the module the weights that its graph will have after 16 bits, so that both can be compared, and published."""
+    """Give the module the weights that its graph has after 16 bits, so that both can be compared, and published."""
     with torch.no_grad():
         for p in module.parameters():
             if p.numel() >= _HALF_FROM:

@@ -46,8 +46,8 @@ class RestorerRecipe:
 class RestorerTask:
     """The network and its loss: decibels, for each picture on its own.
 
-    So a picture that is nearly right counts as much as a dark one that is far off; with a mean over all pixels, darkness
-    alone would decide. Source: Chen et al. 2021, arXiv:2105.06086, section 4 (the loss).
+    So a picture that is nearly right counts as much as a dark one that is far off; with a mean over all pixels,
+    darkness alone would decide. Source: Chen et al. 2021, arXiv:2105.06086, section 4 (the loss).
     """
 
     def __init__(self, config: RestorerRecipe, device: torch.device, clean: Tensor) -> None:
@@ -126,7 +126,7 @@ RECIPE = Recipe(
         "toy": RestorerRecipe(
             model=RestorerConfig(width=8, encoder=(1,), middle=1, decoder=(1,)),
             train=TrainConfig(
-                steps=12, batch=6, learning_rate=3e-3, warmup=2, log_every=4, sample_every=12, checkpoint_every=6
+                steps=12, batch=18, learning_rate=5e-3, warmup=2, log_every=4, sample_every=12, checkpoint_every=6
             ),
             data=("shapes",),
             pictures=64,
