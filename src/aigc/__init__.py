@@ -8,6 +8,7 @@
     for delta in aigc.chat("Tell me a story", stream=True):
         print(delta.text, end="", flush=True)
     aigc.embed(["one text", "another"]).vectors
+    aigc.generate("a lake under mountains at dawn", seed=7).save("lake.png")
 
 The models run in this process, or on the server that `base_url` (or ``AIGC_BASE_URL``) names, or on the one that
 ``aigc serve`` started on this machine. Errors are the classes of `aigc.errors`.
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from aigc import errors
     from aigc.client.aio import AsyncClient
+    from aigc.client.picture_results import Picture, PictureAnswer, PictureProgress
     from aigc.client.results import (
         ChatAnswer,
         Choice,
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
         ToolCall,
         Usage,
     )
-    from aigc.client.simple import chat, complete, embed
+    from aigc.client.simple import chat, complete, edit, embed, generate, panorama, restore, vary
     from aigc.client.stream import AsyncStream, Stream
     from aigc.client.sync import Client
     from aigc.errors import AigcError
@@ -59,13 +61,21 @@ _HOMES = {
     "Delta": "aigc.client.results",
     "EmbeddingResult": "aigc.client.results",
     "ModelInfo": "aigc.client.results",
+    "Picture": "aigc.client.picture_results",
+    "PictureAnswer": "aigc.client.picture_results",
+    "PictureProgress": "aigc.client.picture_results",
     "Stream": "aigc.client.stream",
     "TokenLogprob": "aigc.client.results",
     "ToolCall": "aigc.client.results",
     "Usage": "aigc.client.results",
     "chat": "aigc.client.simple",
     "complete": "aigc.client.simple",
+    "edit": "aigc.client.simple",
     "embed": "aigc.client.simple",
+    "generate": "aigc.client.simple",
+    "panorama": "aigc.client.simple",
+    "restore": "aigc.client.simple",
+    "vary": "aigc.client.simple",
 }
 
 __all__ = [
@@ -79,6 +89,9 @@ __all__ = [
     "Delta",
     "EmbeddingResult",
     "ModelInfo",
+    "Picture",
+    "PictureAnswer",
+    "PictureProgress",
     "Stream",
     "TokenLogprob",
     "ToolCall",
@@ -88,8 +101,13 @@ __all__ = [
     "base_url",
     "chat",
     "complete",
+    "edit",
     "embed",
     "errors",
+    "generate",
+    "panorama",
+    "restore",
+    "vary",
 ]
 
 

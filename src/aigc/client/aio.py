@@ -6,15 +6,19 @@ Knows: httpx's asynchronous client. Does not know: how bodies, errors and stream
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, overload
 
 import httpx
 
-from aigc.client import results, wire
+from aigc.client import picture_requests, picture_results, results, wire
 from aigc.client.base import BaseClient, read
+from aigc.client.picture_events import PictureEvents
+from aigc.client.picture_requests import PictureRequest
+from aigc.client.picture_results import PictureAnswer
 from aigc.client.results import ChatAnswer, Completion, EmbeddingResult, ModelInfo
 from aigc.client.stream import AsyncStream, Build, Result
 from aigc.client.wire import Prompt
@@ -22,6 +26,21 @@ from aigc.errors import AigcError
 
 if TYPE_CHECKING:
     from aigc.settings import Settings
+
+
+P = ParamSpec("P")
+
+
+def _asks(
+    build: Callable[P, PictureRequest],
+) -> Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, PictureAnswer]]:
+    """The method that sends what ``build`` makes. Pictures are read and packed in a thread: both may take a while."""
+
+    async def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> PictureAnswer:
+        return await self.pictures(await asyncio.to_thread(build, *args, **kwargs))
+
+    picture_requests.as_method(build, method)
+    return method
 
 
 class AsyncClient(BaseClient):
@@ -100,6 +119,26 @@ class AsyncClient(BaseClient):
         found: EmbeddingResult = read(results.embeddings, await self.request("POST", "embeddings", body))
         return found
 
+    async def pictures(self, request: PictureRequest) -> PictureAnswer:
+        """`aigc.Client.pictures`."""
+        stream = request.on_progress is not None
+        response = await self._send("POST", request.path, request.body, stream=stream, files=request.files)
+        if request.on_progress is None:
+            found: PictureAnswer = read(picture_results.answer, self._json(response))
+            return found
+        events = PictureEvents(request.count)
+        async with contextlib.aclosing(response):
+            async for chunk in self._chunks(response):
+                for progress in events.feed(chunk):
+                    request.on_progress(progress)
+        return events.answer()
+
+    generate = _asks(picture_requests.generate)
+    edit = _asks(picture_requests.edit)
+    vary = _asks(picture_requests.vary)
+    restore = _asks(picture_requests.restore)
+    panorama = _asks(picture_requests.panorama)
+
     async def models(self) -> list[ModelInfo]:
         """The models that can be asked."""
         found: list[ModelInfo] = read(results.models, await self.request("GET", "models"))
@@ -133,8 +172,16 @@ class AsyncClient(BaseClient):
             async for chunk in response.aiter_bytes():
                 yield chunk
 
-    async def _send(self, method: str, path: str, body: Mapping[str, Any] | None, *, stream: bool) -> httpx.Response:
-        request = self._request(method, path, body)
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        *,
+        stream: bool,
+        files: Mapping[str, bytes] | None = None,
+    ) -> httpx.Response:
+        request = self._request(method, path, body, files)
         for attempt in itertools.count():
             try:
                 return await self._send_once(request, stream)

@@ -78,10 +78,17 @@ class BaseClient:
             "trust_env": host not in _LOOPBACK,
         }
 
-    def _request(self, method: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Arguments for httpx's ``build_request``."""
+    def _request(
+        self, method: str, path: str, body: Mapping[str, Any] | None, files: Mapping[str, bytes] | None = None
+    ) -> dict[str, Any]:
+        """Arguments for httpx's ``build_request``; with files, the body is a form of several parts."""
         found: dict[str, Any] = {"method": method, "url": f"{self._url}/{path.lstrip('/')}"}
-        if body is not None:
+        if files:
+            found |= {
+                "data": wire.form_fields(body or {}),
+                "files": {name: (name, file) for name, file in files.items()},
+            }
+        elif body is not None:
             try:
                 content = json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
             except (TypeError, ValueError) as error:

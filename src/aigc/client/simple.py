@@ -5,11 +5,16 @@ Knows: when that client has to be made anew. Does not know: HTTP, models.
 
 from __future__ import annotations
 
+import functools
 import threading
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, overload
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, overload
+
+from aigc.client import picture_requests
 
 if TYPE_CHECKING:
+    from aigc.client.picture_requests import PictureRequest
+    from aigc.client.picture_results import PictureAnswer
     from aigc.client.results import ChatAnswer, Completion, EmbeddingResult
     from aigc.client.stream import Stream
     from aigc.client.sync import Client
@@ -79,3 +84,23 @@ def complete(
 def embed(texts: str | Sequence[str], *, model: str = "default", **params: Any) -> EmbeddingResult:
     """Turn texts into unit vectors; see `aigc.Client.embed`."""
     return default_client().embed(texts, model=model, **params)
+
+
+P = ParamSpec("P")
+
+
+def _asks(build: Callable[P, PictureRequest]) -> Callable[P, PictureAnswer]:
+    """The function that sends what ``build`` makes."""
+
+    @functools.wraps(build)
+    def ask(*args: P.args, **kwargs: P.kwargs) -> PictureAnswer:
+        return default_client().pictures(build(*args, **kwargs))
+
+    return ask
+
+
+generate = _asks(picture_requests.generate)
+edit = _asks(picture_requests.edit)
+vary = _asks(picture_requests.vary)
+restore = _asks(picture_requests.restore)
+panorama = _asks(picture_requests.panorama)

@@ -5,16 +5,20 @@ Knows: httpx's blocking client. Does not know: how bodies, errors and streams ar
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, overload
 
 import httpx
 
-from aigc.client import results, wire
+from aigc.client import picture_requests, picture_results, results, wire
 from aigc.client.base import BaseClient, read
+from aigc.client.picture_events import PictureEvents
+from aigc.client.picture_requests import PictureRequest
+from aigc.client.picture_results import PictureAnswer
 from aigc.client.results import ChatAnswer, Completion, EmbeddingResult, ModelInfo
 from aigc.client.stream import Build, Result, Stream
 from aigc.client.wire import Prompt
@@ -22,6 +26,19 @@ from aigc.errors import AigcError
 
 if TYPE_CHECKING:
     from aigc.settings import Settings
+
+
+P = ParamSpec("P")
+
+
+def _asks(build: Callable[P, PictureRequest]) -> Callable[Concatenate[Client, P], PictureAnswer]:
+    """The method that sends what ``build`` makes."""
+
+    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> PictureAnswer:
+        return self.pictures(build(*args, **kwargs))
+
+    picture_requests.as_method(build, method)
+    return method
 
 
 class Client(BaseClient):
@@ -124,6 +141,26 @@ class Client(BaseClient):
         found: EmbeddingResult = read(results.embeddings, self.request("POST", "embeddings", body))
         return found
 
+    def pictures(self, request: PictureRequest) -> PictureAnswer:
+        """Send a request that `aigc.client.picture_requests` made; `generate` and its sisters do both in one."""
+        stream = request.on_progress is not None
+        response = self._send("POST", request.path, request.body, stream=stream, files=request.files)
+        if request.on_progress is None:
+            found: PictureAnswer = read(picture_results.answer, self._json(response))
+            return found
+        events = PictureEvents(request.count)
+        with contextlib.closing(response):
+            for chunk in self._chunks(response):
+                for progress in events.feed(chunk):
+                    request.on_progress(progress)
+        return events.answer()
+
+    generate = _asks(picture_requests.generate)
+    edit = _asks(picture_requests.edit)
+    vary = _asks(picture_requests.vary)
+    restore = _asks(picture_requests.restore)
+    panorama = _asks(picture_requests.panorama)
+
     def models(self) -> list[ModelInfo]:
         """The models that can be asked."""
         found: list[ModelInfo] = read(results.models, self.request("GET", "models"))
@@ -164,8 +201,16 @@ class Client(BaseClient):
         with self._translated():
             yield from response.iter_bytes()
 
-    def _send(self, method: str, path: str, body: Mapping[str, Any] | None, *, stream: bool) -> httpx.Response:
-        request = self._request(method, path, body)
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        *,
+        stream: bool,
+        files: Mapping[str, bytes] | None = None,
+    ) -> httpx.Response:
+        request = self._request(method, path, body, files)
         for attempt in itertools.count():
             try:
                 return self._send_once(request, stream)

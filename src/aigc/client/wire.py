@@ -52,6 +52,17 @@ def body(fields: dict[str, Any], stream: bool, params: Mapping[str, Any]) -> dic
     return fields
 
 
+def form_fields(fields: Mapping[str, Any]) -> dict[str, str]:
+    """JSON values as a form with several parts has them. Raises: UserError: a list or an object."""
+    found = {}
+    for name, value in fields.items():
+        if not isinstance(value, str | int | float):
+            kind = type(value).__name__
+            raise UserError(f"{name} is of type {kind}; accepted: text, a number, true or false", param=name)
+        found[name] = str(value).lower() if isinstance(value, bool) else str(value)
+    return found
+
+
 def error_from(status: int, content: bytes, headers: Mapping[str, str], base_url: str) -> AigcError:
     """The error that the server raised, of the same class where it is one of ours."""
     request_id = headers.get("x-request-id")
