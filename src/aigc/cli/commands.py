@@ -20,9 +20,13 @@ PLACES = {
     "chat": ("aigc.cli.chat", "Ask a question, or talk."),
     "complete": ("aigc.cli.complete", "Continue a text as it stands."),
     "embed": ("aigc.cli.embed", "Turn texts into vectors."),
+    "image": ("aigc.cli.image", "Make pictures from words."),
+    "edit": ("aigc.cli.edit", "Change a picture by words, a mask or a style."),
+    "restore": ("aigc.cli.restore", "Mend a photograph."),
+    "panorama": ("aigc.cli.image", "Make a picture of all that is around."),
     "pull": ("aigc.cli.models", "Fetch and install a model."),
     "list": ("aigc.cli.models", "List the installed models."),
-    "show": ("aigc.cli.models", "Show everything about a model."),
+    "show": ("aigc.cli.models", "Show everything about a model, or how a picture was made."),
     "search": ("aigc.cli.models", "Search the models that can be pulled."),
     "verify": ("aigc.cli.models", "Check the files of installed models."),
     "rm": ("aigc.cli.models", "Remove an installed model."),
@@ -107,7 +111,7 @@ def _root(
     ] = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
-    """A private ChatGPT on your own machine, speaking the OpenAI API, offline.
+    """A private ChatGPT and picture studio on your own machine, speaking the OpenAI API, offline.
 
     Examples:
         aigc serve                                     # the server, its page and a key

@@ -5,16 +5,18 @@ Knows: options and columns. Does not know: files, hubs, engines; the store does.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from aigc.cli.output import complain, confirm, data, data_json, interactive, note, size, table
-from aigc.errors import UserError
+from aigc.errors import UnknownModel, UserError
 from aigc.i18n import language, t
 
 if TYPE_CHECKING:
     from aigc.store import Entry, Store
+    from aigc.types import ModelSpec
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -68,22 +70,29 @@ def announce(entry: Entry) -> None:
         note(f"  {entry.licence.notice}")
 
 
+def _builtin(store: Store) -> dict[str, ModelSpec]:
+    """Models that come with the package, by id; one that is installed under the same name takes its place."""
+    from aigc.store.builtin import builtin
+
+    installed = {spec.id for spec in store.list()}
+    return {spec.id: spec for spec in builtin() if spec.id not in installed}
+
+
 def list_(json: Json = False) -> None:
-    """The model with the star is the one that the name `default` stands for.
+    """The model with the star is the one that the name `default` stands for. Those for pictures come with the package.
 
     Examples:
         aigc list
         aigc list --json
     """
     store = open_store()
-    specs = store.list()
+    specs = [*store.list(), *_builtin(store).values()]
     default = store.default_id()
     if json:
         data_json([{**_details(store, spec.id), "default": spec.id == default} for spec in specs])
         return
-    if not specs:
-        note(t("no model is installed; `aigc pull default` fetches one, `aigc search` lists more"))
-        return
+    if default is None:
+        note(t("no chat model is installed; `aigc pull default` fetches one, `aigc search` lists more"))
     rows = []
     for spec in specs:
         shown = _details(store, spec.id)
@@ -100,17 +109,31 @@ def list_(json: Json = False) -> None:
 
 
 def _details(store: Store, name: str) -> dict[str, Any]:
-    return dict(store.show(name))
+    from aigc.runtime import naming
+    from aigc.store import builtin
+
+    own = _builtin(store)
+    target = name if name in own else naming.follow(name, naming.PICTURES)
+    return builtin.details(own[target]) if target in own else dict(store.show(name))
 
 
-def show(name: Annotated[str, typer.Argument(help="Id or alias.")], json: Json = False) -> None:
-    """Works for installed models and for those of the catalogue.
+def show(
+    name: Annotated[str, typer.Argument(help="Id or alias of a model, or a picture's file.")], json: Json = False
+) -> None:
+    """Works for installed models, those of the package and those of the catalogue. Of a picture it says what stands in
+    the file: prompt, seed, model and whatever else it was made with.
 
     Examples:
         aigc show default
         aigc show multilingual-e5-small --json
+        aigc show out.png
     """
-    shown = _details(open_store(), name)
+    try:
+        shown = _details(open_store(), name)
+    except UnknownModel:
+        if not Path(name).is_file():
+            raise
+        shown = _facts(Path(name))
     if json:
         data_json(shown)
         return
@@ -118,6 +141,13 @@ def show(name: Annotated[str, typer.Argument(help="Id or alias.")], json: Json =
     if isinstance(card, dict) and card:
         data(card[language()])
     table([t("field"), t("value")], [(key, _plain(key, value)) for key, value in shown.items()])
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    from aigc.client.picture_results import file_of
+    from aigc.pictures.metadata import read_facts
+
+    return read_facts(file_of(path, path.name))
 
 
 def _plain(key: str, value: Any) -> str:
@@ -188,10 +218,15 @@ def verify(
         aigc verify default
     """
     from aigc.cli.progress import Bars
+    from aigc.store import builtin
 
     store = open_store()
+    own = _builtin(store)
     problems: dict[str, list[str]] = {}
-    for name in names or [spec.id for spec in store.list()]:
+    for name in names or [*(spec.id for spec in store.list()), *own]:
+        if name in own:
+            problems[name] = list(builtin.verify(own[name]))
+            continue
         with Bars(name) as bars:
             problems[name] = list(store.verify(name, on_progress=bars))
     if json:
@@ -215,7 +250,10 @@ def rm(
         aigc rm mine --yes
     """
     store = open_store()
+    own = _builtin(store)
     for name in names:
+        if name in own:
+            raise UserError(t("{name} comes with the package and can't be removed", name=name))
         if not yes and interactive() and not confirm(t("Remove {name}?", name=name)):
             continue
         store.remove(name)

@@ -24,8 +24,8 @@ from aigc.errors import StorageFull, UserError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-SUFFIXES = {"png": (".png",), "jpeg": (".jpg", ".jpeg"), "webp": (".webp",)}
-"""Format to the endings of its files' names, the usual one first."""
+FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
+"""Endings of names of files, to the format that they stand for; of each format the usual one first."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,19 @@ class Picture:
         opened.load()
         return opened
 
+    @cached_property
+    def metadata(self) -> dict[str, Any]:
+        """What the file says about its making: prompt, seed, model, steps, ...; see `aigc.pictures.metadata`."""
+        from aigc.pictures.metadata import read_facts
+
+        return dict(read_facts(self.file))
+
     @property
     def format(self) -> str:
         """``png``, ``jpeg`` or ``webp``."""
-        if self.file.startswith(b"\x89PNG"):
-            return "png"
-        return "jpeg" if self.file.startswith(b"\xff\xd8") else "webp"
+        from aigc.pictures.decode import sniff
+
+        return sniff(self.file) or "unknown"
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the file as it is, whole or not at all; one that is there is replaced.
@@ -59,10 +66,11 @@ class Picture:
             StorageFull: no room; nothing stays.
         """
         target = Path(path)
-        if target.suffix.lower() not in SUFFIXES[self.format]:
+        accepted = [ending for ending, format in FORMATS.items() if format == self.format]
+        if target.suffix.lower() not in accepted:
             raise UserError(
                 f"the picture is {self.format}, and {target.name!r} doesn't end like that; accepted: "
-                f"{', '.join(SUFFIXES[self.format])}",
+                f"{', '.join(accepted)}",
                 param="path",
                 hint="output_format='png', 'jpeg' or 'webp' asks for another format; `.image.save` converts",
             )
@@ -95,6 +103,11 @@ class PictureAnswer:
     def files(self) -> tuple[bytes, ...]:
         """The pictures as files."""
         return tuple(picture.file for picture in self.pictures)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """How the first picture was made; `Picture.metadata` says it of each one."""
+        return self.pictures[0].metadata if self.pictures else {}
 
     def save(self, path: str | os.PathLike[str]) -> list[Path]:
         """Write the files; several get a number each before the ending: ``fox-1.png``, ``fox-2.png``.
@@ -157,20 +170,20 @@ def mask_of(source: Any) -> bytes:
     """The file of a mask. One in shades of grey without transparency, as many programs draw them, is made one that
     OpenAI's API knows: its white becomes transparent, which there means: paint here.
 
-    Raises: UserError: see `file_of`.
+    Raises: UserError: see `file_of`; InvalidPicture, TooLarge: the file is no picture.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    import numpy as np
+
+    from aigc.pictures import rasters
+    from aigc.pictures.decode import decode
+    from aigc.pictures.encode import encode
 
     file = file_of(source, "mask")
-    try:
-        with Image.open(io.BytesIO(file)) as found:
-            if found.mode not in ("1", "L") or "transparency" in found.info:
-                return file
-            grey = found.convert("L")
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError, Image.DecompressionBombWarning):
-        return file  # the server says what is wrong with it
-    grey.putalpha(ImageOps.invert(grey))
-    return file_of(grey, "mask")
+    mask = decode(file, "mask").raster
+    if mask.channels != 1:
+        return file
+    grey = rasters.to_array(mask)
+    return encode(rasters.from_array(np.concatenate([grey, grey, grey, 255 - grey], axis=2)))
 
 
 def answer(body: Mapping[str, Any]) -> PictureAnswer:

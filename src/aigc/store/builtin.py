@@ -1,12 +1,16 @@
 """Models that come with the package: nothing to pull, nothing to remove.
 
-Knows: where their folders lie. Does not know: what is in them.
+Knows: where their folders lie, whether their files are whole. Does not know: what is in them.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from aigc.engines import model_folder
 from aigc.errors import InvalidModelFile
@@ -43,3 +47,27 @@ def builtin() -> list[ModelSpec]:
         except InvalidModelFile as error:
             _log.warning("%s", error.message)
     return sorted(found, key=lambda spec: spec.id)
+
+
+def details(spec: ModelSpec) -> dict[str, Any]:
+    """Everything about one of them, as plain values: the fields of `ModelSpec`, ``folder``, ``disk_bytes``."""
+    plain: dict[str, Any] = msgspec.to_builtins(spec)
+    own = spec.engines[0].path
+    files = model_folder.read(Path(own)).files.values() if own else ()
+    plain["prepared"] = plain.pop("engines")
+    return {**plain, "folder": own, "disk_bytes": sum(file.size_bytes for file in files), "installed": True}
+
+
+def verify(spec: ModelSpec) -> Sequence[str]:
+    """What is wrong with the files of one of them; nothing: an empty list."""
+    if not (own := spec.engines[0].path):
+        return []
+    problems = []
+    folder = Path(own)
+    model = model_folder.read(folder)
+    for name in model.files:
+        try:
+            model_folder.contents(folder, model, name)
+        except InvalidModelFile as error:
+            problems.append(error.message)
+    return problems

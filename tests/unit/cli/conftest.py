@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import socket
 import threading
@@ -18,6 +19,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from aigc import i18n
+from aigc.pictures.encode import Format, encode
+from aigc.types import Raster
 
 
 class ApiServer:
@@ -36,6 +39,7 @@ class ApiServer:
                 Route("/v1/chat/completions", self.chat, methods=["POST"]),
                 Route("/v1/completions", self.complete, methods=["POST"]),
                 Route("/v1/embeddings", self.embed, methods=["POST"]),
+                Route("/v1/images/{kind}", self.images, methods=["POST"]),
                 Route("/v1/models", self.models),
                 Route("/v1/status", self.status),
                 Route("/v1/tokenize", self.tokenize, methods=["POST"]),
@@ -101,6 +105,31 @@ class ApiServer:
         self.bodies.append(body)
         data = [{"index": n, "embedding": "AACAPwAAAMA="} for n, _ in enumerate(body["input"])]
         return JSONResponse({"model": "e5", "data": data, "usage": {"prompt_tokens": 2}})
+
+    async def images(self, request: Request) -> Response:
+        """A grey picture for each that is asked for; of a form, the body is kept as it came."""
+        raw = await request.body()
+        json_body = request.headers["content-type"] == "application/json"
+        body = json.loads(raw) if json_body else {"form": raw, "prompt": "", "n": 1}
+        self.bodies.append({"path": request.url.path, **body})
+        format, prompt = body.get("output_format", "png"), body["prompt"]
+        return StreamingResponse(self.paint(prompt, body.get("n", 1), format), media_type="text/event-stream")
+
+    async def paint(self, prompt: str, count: int, format: Format) -> AsyncIterator[str]:
+        try:
+            for index in range(count):
+                yield "data: " + json.dumps({"type": "x.progress", "index": index, "step": 1, "steps": 2}) + "\n\n"
+                if prompt == "wait":
+                    await asyncio.sleep(60)
+                grounded = [{"text": "fox", "concept": "kind:fox"}]
+                facts = {"model": "aigc-v1", "prompt": prompt, "seed": 7 + index, "steps": 2}
+                reading = {"grounded": grounded, "unknown": ["zeppelin"]} if prompt else {}
+                file = encode(Raster(width=2, height=1, channels=1, pixels=b"dd"), format, facts={**facts, **reading})
+                picture = {"type": "x.completed", "index": index, "b64_json": base64.b64encode(file).decode()}
+                yield "data: " + json.dumps(picture) + "\n\n"
+        except asyncio.CancelledError:
+            self.left += 1
+            raise
 
     async def tokenize(self, request: Request) -> Response:
         words = (await request.json())["input"].split()

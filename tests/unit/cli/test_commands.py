@@ -169,13 +169,26 @@ def test_keys_are_created_listed_and_revoked(capsys) -> None:
     assert call(capsys, "keys", "revoke", "key_nope")[0] == 1
 
 
-def test_an_empty_store_says_how_to_fill_it(capsys) -> None:
-    assert call(capsys, "list") == (
+def test_an_empty_store_says_how_to_fill_it_and_lists_what_comes_with_the_package(capsys) -> None:
+    code, out, err = call(capsys, "list")
+    assert (code, err) == (
         0,
-        "",
-        "no model is installed; `aigc pull default` fetches one, `aigc search` lists more\n",
+        "no chat model is installed; `aigc pull default` fetches one, `aigc search` lists more\n",
     )
-    assert json.loads(call(capsys, "list", "--json")[1]) == []
+    assert "aigc-scenes\timage, panorama\t0 B\tscenes\tApache-2.0" in out.splitlines()
+    assert "aigc-scenes" in [model["id"] for model in json.loads(call(capsys, "list", "--json")[1])]
+
+
+def test_a_model_of_the_package_is_shown_and_verified_and_stays(capsys) -> None:
+    shown = json.loads(call(capsys, "show", "aigc-scenes", "--json")[1])
+    assert (shown["capabilities"], shown["installed"], shown["disk_bytes"]) == (["image", "panorama"], True, 0)
+    assert json.loads(call(capsys, "show", "panorama", "--json")[1])["id"] == "aigc-scenes"
+    assert call(capsys, "verify", "aigc-scenes") == (0, "aigc-scenes: ok\n", "")
+    assert call(capsys, "rm", "aigc-scenes", "--yes") == (
+        1,
+        "",
+        "error: aigc-scenes comes with the package and can't be removed\n",
+    )
 
 
 def test_search_and_show_read_the_catalogue(capsys) -> None:

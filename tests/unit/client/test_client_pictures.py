@@ -22,10 +22,12 @@ import aigc
 from aigc import errors
 from aigc.client.aio import AsyncClient
 from aigc.client.app_thread import AppThread
-from aigc.client.picture_results import Picture, PictureProgress
+from aigc.client.picture_results import Picture, PictureAnswer, PictureProgress
 from aigc.client.sync import Client
 from aigc.client.transport import AsyncLocalTransport, LocalTransport
+from aigc.pictures.encode import encode
 from aigc.settings import Settings
+from aigc.types import Raster
 
 
 def picture_file(colour: str = "red", format: str = "PNG", mode: str = "RGB") -> bytes:
@@ -187,7 +189,7 @@ def test_the_white_of_a_grey_mask_is_what_is_painted(client: Client, server: Ima
     mask.putpixel((1, 0), 255)
     client.edit(RED, "a castle", mask=mask)
     sent = Image.open(io.BytesIO(server.files["mask"]))
-    assert (sent.mode, [sent.getpixel((x, 0))[1] for x in (0, 1)]) == ("LA", [255, 0])
+    assert (sent.mode, [sent.getpixel((x, 0))[3] for x in (0, 1)]) == ("RGBA", [255, 0])
 
 
 def test_variations_and_restorations_have_their_fields(client: Client, server: ImageServer) -> None:
@@ -297,6 +299,19 @@ def test_a_name_of_another_format_is_refused(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(errors.UserError, match="can't be written: No such file or directory"):
         Picture(RED).save(tmp_path / "nowhere" / "lake.png")
+
+
+def test_what_made_a_picture_is_read_from_its_file() -> None:
+    raster = Raster(width=1, height=1, channels=3, pixels=b"abc")
+    made = Picture(encode(raster, "jpeg", facts={"seed": 2**63 - 1, "model": "aigc-v1", "prompt": "雪"}))
+    found = PictureAnswer((made, Picture(RED))).metadata
+    assert {name: found[name] for name in ("seed", "model", "prompt", "format")} == {
+        "seed": 9223372036854775807,
+        "model": "aigc-v1",
+        "prompt": "雪",
+        "format": "jpeg",
+    }
+    assert Picture(RED).metadata == {"format": "png", "made_by_aigc": False}
 
 
 def test_the_functions_of_the_module_have_words_and_signature() -> None:
