@@ -28,6 +28,7 @@ class PictureEvents:
         self._count = count
         self._events = Events()
         self._pictures: dict[int, Picture] = {}
+        self._steps = (0, 0)
 
     def feed(self, chunk: bytes) -> Iterator[PictureProgress]:
         """The progress that ``chunk`` tells. Raises: the error that the server sent, EngineError: a strange event."""
@@ -43,9 +44,11 @@ class PictureEvents:
         index = int(event.get("index", len(self._pictures)))
         if kind == "completed":
             self._pictures[index] = picture_of(event)
-        elif kind in ("progress", "partial_image"):
-            preview = picture_of(event) if kind == "partial_image" else None
-            yield PictureProgress(index, int(event.get("step", 0)), int(event.get("steps", 0)), preview)
+        elif kind == "progress":
+            self._steps = (int(event["step"]), int(event["steps"]))
+            yield PictureProgress(index, *self._steps)
+        elif kind == "partial_image":
+            yield PictureProgress(index, *self._steps, picture_of(event))
 
     def answer(self) -> PictureAnswer:
         """All pictures. Raises: Unreachable: the connection ended before they were there."""

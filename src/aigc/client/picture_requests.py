@@ -36,7 +36,7 @@ class PictureRequest:
     @property
     def body(self) -> dict[str, Any]:
         """What is sent beside the files."""
-        return {**self.fields, "stream": True} if self.on_progress is not None else self.fields
+        return {**self.fields, "stream": True, "progress": True} if self.on_progress is not None else self.fields
 
 
 def generate(
@@ -150,7 +150,9 @@ def edit(
     """
     drawing = {"seed": seed, "steps": steps, "guidance": guidance, "strength": strength, "style": style}
     fields = _fields({"prompt": prompt or None, "model": model, "n": batch_size}, drawing, params)
-    return PictureRequest("images/edits", fields, _files(image, mask), batch_size, on_progress)
+    # An edit says in words what is to be seen; the same picture in another style is a variation of it.
+    path = "images/edits" if prompt or mask is not None or style is None else "images/variations"
+    return PictureRequest(path, fields, _files(image, mask), batch_size, on_progress)
 
 
 def vary(

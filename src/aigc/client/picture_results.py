@@ -125,6 +125,7 @@ class PictureProgress:
     index: int
     step: int
     steps: int
+    """How many there will be; 0 where the server doesn't say."""
     preview: Picture | None = None
     """What it looks like now, where previews were asked for."""
 

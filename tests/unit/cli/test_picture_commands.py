@@ -59,6 +59,7 @@ def test_options_reach_the_server_under_the_names_of_the_api(api, capsys) -> Non
             "background": "transparent",
             "output_format": "webp",
             "stream": True,
+            "progress": True,
         }
     ]
 

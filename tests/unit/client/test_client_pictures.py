@@ -90,7 +90,8 @@ class ImageServer:
                 yield event("progress", index=index, step=1, steps=2)
                 if prompt == "wait":
                     await asyncio.sleep(60)
-                yield event("partial_image", b64_json=b64(BLUE), partial_image_index=0, index=index, step=2, steps=2)
+                yield event("progress", index=index, step=2, steps=2)
+                yield event("partial_image", b64_json=b64(BLUE), partial_image_index=0, index=index)
                 if prompt == "break":
                     return
                 if prompt == "fail":
@@ -183,6 +184,15 @@ def test_an_edit_sends_picture_and_mask_as_files(client: Client, server: ImageSe
     }
 
 
+def test_a_style_without_words_is_a_variation(client: Client, server: ImageServer) -> None:
+    client.edit(RED, style="watercolour")
+    assert (server.path, server.fields["style"], "prompt" in server.fields) == (
+        "/v1/images/variations",
+        "watercolour",
+        False,
+    )
+
+
 @pytest.mark.parametrize("mode", ["L", "1"])
 def test_the_white_of_a_grey_mask_is_what_is_painted(client: Client, server: ImageServer, mode: str) -> None:
     mask = Image.new(mode, (2, 1), 0)
@@ -231,11 +241,13 @@ def test_progress_is_told_step_by_step_with_previews(client: Client, server: Ima
     assert answer.files == (RED, BLUE)
     assert heard == [
         PictureProgress(0, 1, 2),
+        PictureProgress(0, 2, 2),
         PictureProgress(0, 2, 2, Picture(BLUE)),
         PictureProgress(1, 1, 2),
+        PictureProgress(1, 2, 2),
         PictureProgress(1, 2, 2, Picture(BLUE)),
     ]
-    assert server.fields["stream"] is True
+    assert (server.fields["stream"], server.fields["progress"]) == (True, True)
     assert client.edit(RED, "x", on_progress=heard.append).files == (RED,)
     assert server.fields["stream"] == "true"
 
@@ -272,7 +284,7 @@ def test_the_asynchronous_client_does_the_same(thread: AppThread, server: ImageS
             assert (await client.generate("a lake", batch_size=2)).files == (RED, BLUE)
             heard: list[PictureProgress] = []
             assert (await client.edit(RED, "x", on_progress=heard.append)).files == (RED,)
-            assert [progress.step for progress in heard] == [1, 2]
+            assert [progress.step for progress in heard] == [1, 2, 2]
             assert (await client.restore(RED)).files == (RED,)
             with pytest.raises(errors.UserError, match="size is '1x1'"):
                 await client.panorama("refuse")
