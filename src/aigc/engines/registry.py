@@ -67,6 +67,9 @@ _ENGINES = {
         package=("openvino", "openvino"),
         prepare=("aigc.engines.e5_convert", "convert"),
     ),
+    "image": _Engine(
+        module="aigc.engines.image", attribute="ImagePainter", kind="painter", package=("openvino", "openvino")
+    ),
     "echo": _Engine(module="aigc.engines.echo", attribute="EchoEngine", kind="text", features=ALL),
 }
 """In order of preference where a file suits several."""

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from aigc.models.layers import time_features
+from aigc.models.layers import RMSNorm, time_features
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,8 +33,8 @@ class FlowConfig:
     heads: int = 8
     text: int = 384
     """Width of a text state, or of the table if text comes as numbers."""
-    vocabulary: int = 257
-    """Numbers that a text token can be (UTF-8 bytes and one for the end); 0: text comes as states of a text encoder."""
+    vocabulary: int = 256
+    """Numbers that a text token can be; 0: text comes as states of a text encoder."""
     text_layers: int = 2
     """Layers of its own that the text goes through first."""
 
@@ -50,7 +50,7 @@ class Attention(nn.Module):
         super().__init__()
         self.heads = heads
         self.qkv = nn.Linear(width, 3 * width, bias=False)
-        self.norm_q, self.norm_k = nn.RMSNorm(width // heads), nn.RMSNorm(width // heads)
+        self.norm_q, self.norm_k = RMSNorm(width // heads), RMSNorm(width // heads)
         self.mix = nn.Linear(width, width, bias=False)
 
     def forward(self, x: Tensor, seen: Tensor, turns: tuple[Tensor, Tensor] | None) -> Tensor:
@@ -124,15 +124,23 @@ class FlowTransformer(nn.Module):
         Returns: tokens (B, 1 + T, D) and which of them may be looked at (B, 1 + T).
         """
         x = self.stem_text(self.embed_text(text))
-        x = torch.cat([self.anything.expand(len(x), -1, -1).to(x.dtype), x], dim=1)
-        seen = functional.pad(present.bool(), (1, 0), value=True)
+        x = torch.cat([self.anything.expand(x.shape[0], -1, -1).to(x.dtype), x], dim=1)
+        seen = torch.cat([torch.ones_like(present[:, :1]), present], dim=1).bool()
         x = x + self.place[:, : x.shape[1]]
-        still = self.modulation(torch.zeros(len(x), self.config.width, device=x.device)).view(len(x), 6, -1)
+        still = self.modulation(torch.zeros(1, self.config.width, device=x.device)).view(1, 6, -1)
         for block in self.text_blocks:
             x = block(x, still, seen[:, None, None], None)
         return x, seen
 
-    def forward(self, x: Tensor, t: Tensor, text: Tensor, seen: Tensor, known: Tensor) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        t: Tensor,
+        text: Tensor,
+        seen: Tensor,
+        known: Tensor,
+        turns: tuple[Tensor, Tensor] | None = None,
+    ) -> Tensor:
         """One look at a noisy latent.
 
         Args:
@@ -142,6 +150,8 @@ class FlowTransformer(nn.Module):
             text: (B, 1 + T, D) from `read`.
             seen: (B, 1 + T) from `read`.
             known: (B, Z + 1, H, W): what is given of the picture, zeros elsewhere; then 1 where it is given.
+            turns: what `positions` gives for this size; None: computed here. An exported network is given them, so that
+                it knows no size.
 
         Returns: (B, Z, H, W), noise minus picture.
         """
@@ -149,16 +159,11 @@ class FlowTransformer(nn.Module):
         _, _, height, width = x.shape
         tokens = self.stem(functional.pixel_unshuffle(torch.cat([x, known], dim=1), p).flatten(2).transpose(1, 2))
         time = self.time(time_features(t, 256))
-        modulation = self.modulation(functional.silu(time)).view(len(x), 6, -1)
-        turns = positions(
-            height // p,
-            width // p,
-            self.config.width // self.config.heads,
-            text.shape[1],
-            width == 2 * height,
-            x.device,
-        )
-        mask = functional.pad(seen, (0, tokens.shape[1]), value=True)[:, None, None]
+        modulation = self.modulation(functional.silu(time)).view(-1, 6, self.config.width)
+        if turns is None:
+            each, wraps = self.config.width // self.config.heads, width == 2 * height
+            turns = positions(height // p, width // p, each, text.shape[1], wraps, x.device)
+        mask = torch.cat([seen, torch.ones_like(tokens[..., 0], dtype=torch.bool)], dim=1)[:, None, None]
         h = torch.cat([text.to(tokens.dtype), tokens], dim=1)
         for block in self.blocks:
             h = block(h, modulation, mask, turns)

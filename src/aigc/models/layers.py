@@ -81,6 +81,22 @@ class ResidualBlock(nn.Module):
         return out
 
 
+class RMSNorm(nn.Module):
+    """Scales the last axis to a root mean square of 1, then by a learned factor; written out, as exporters need it.
+
+    Source: Zhang & Sennrich 2019, arXiv:1910.07467.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., D) to the same, computed in 32 bits."""
+        x = x.float()
+        return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-6) * self.weight
+
+
 def upsample(x: Tensor) -> Tensor:
     """(B, C, H, W) to (B, C, 2H, 2W) by repeating pixels: the convolution behind it smooths, and no edge blurs."""
     return functional.interpolate(x, scale_factor=2.0, mode="nearest")

@@ -2,7 +2,7 @@
 
 Source: Kingma & Welling 2013, arXiv:1312.6114; as a first stage: Rombach et al. 2021, arXiv:2112.10752, section 3.1.
 Knows: tensors in, tensors out. Does not know: files, devices, losses beyond its own prior, text.
-Shapes: B batch, H height, W width, Z latent channels; f = 2 ** (levels - 1), the factor between sides.
+Shapes: B batch, H height, W width, Z latent channels; f = patch * 2 ** (levels - 1), the factor between sides.
 """
 
 from __future__ import annotations
@@ -26,19 +26,24 @@ class VAEConfig:
 
     latent: int = 8
     """Channels of the latent picture."""
+    patch: int = 1
+    """Side of the squares of pixels that the first level sees as one: 2 spares the convolutions at full size, which
+    cost most and see least."""
     widths: tuple[int, ...] = (48, 96, 128, 192)
-    """Channels at each level, from the full size to the smallest; each a multiple of 16. Four levels: a factor of 8."""
+    """Channels at each level, from the largest to the smallest; each a multiple of 16. Four levels, or three and a
+    patch of 2: a factor of 8."""
     blocks: int = 2
     """Residual blocks at each level of the decoder; the encoder has one less, at least one."""
 
     def __post_init__(self) -> None:
-        if self.latent < 1 or self.blocks < 1 or not self.widths or any(w < 16 or w % 16 for w in self.widths):
-            raise ValueError(f"latent and blocks must be positive and widths multiples of 16, got {self}")
+        counts = (self.latent, self.patch, self.blocks, len(self.widths))
+        if min(counts) < 1 or any(w < 16 or w % 16 for w in self.widths):
+            raise ValueError(f"latent, patch and blocks must be positive and widths multiples of 16, got {self}")
 
     @property
     def factor(self) -> int:
         """Side of a picture over side of its latent."""
-        return 1 << (len(self.widths) - 1)
+        return self.patch << (len(self.widths) - 1)
 
 
 class Encoder(nn.Module):
@@ -47,7 +52,8 @@ class Encoder(nn.Module):
     def __init__(self, config: VAEConfig) -> None:
         super().__init__()
         first = config.widths[0]
-        self.stem = Conv2d(3, first, 3, padding=1)
+        self.patch = config.patch
+        self.stem = Conv2d(3 * config.patch**2, first, 3, padding=1)
         layers: list[nn.Module] = []
         channels = first
         for level, width in enumerate(config.widths):
@@ -64,6 +70,7 @@ class Encoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
+        x = functional.pixel_unshuffle(x, self.patch)
         out: Tensor = self.out(functional.silu(self.norm(self.levels(self.stem(x)))))
         return out
 
@@ -97,12 +104,13 @@ class Decoder(nn.Module):
             layers += [ResidualBlock(channels, channels) for _ in range(config.blocks)]
         self.levels = nn.Sequential(*layers)
         self.norm = nn.GroupNorm(16, channels)
-        self.out = Conv2d(channels, 3, 3, padding=1)
+        self.patch = config.patch
+        self.out = Conv2d(channels, 3 * config.patch**2, 3, padding=1)
 
     def forward(self, z: Tensor) -> Tensor:
         """See the class."""
         out: Tensor = self.out(functional.silu(self.norm(self.levels(self.stem(z)))))
-        return out
+        return functional.pixel_shuffle(out, self.patch)
 
 
 class VAE(nn.Module):

@@ -45,7 +45,7 @@ class TrainConfig:
     average: float = 0.999
     """How much of the average of the weights stays at each step; the average is what is kept and published."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """``auto``: bfloat16 on a GPU, float32 on a CPU."""
+    """``auto``: bfloat16 where the hardware multiplies it (GPUs, newer CPUs), float32 elsewhere."""
     compile: Literal["auto", "yes", "no"] = "auto"
     """Whether torch.compile fuses the network; ``auto``: on a GPU."""
     seed: int = 0

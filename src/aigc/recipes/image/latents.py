@@ -1,4 +1,4 @@
-"""What the flow model learns from: pictures as latents, made once by the frozen auto-encoder; captions as bytes.
+"""What the flow model learns from: pictures as latents, made once by the frozen auto-encoder; captions as numbers.
 
 Knows: pools, a VAE's run, batches by number. Does not know: the flow model.
 """
@@ -17,13 +17,11 @@ from torch import Tensor
 from aigc.errors import UserError
 from aigc.models.layers import wrap_around
 from aigc.models.vae import VAE, VAEConfig
+from aigc.scenes.reading import read
 from aigc.training.checkpoint import Checkpoints, fill
 from aigc.training.config import from_dict
 from aigc.training.pool import SHARD, Pool
 from aigc.training.task import Batch
-
-END = 256
-"""The number after the last byte of a caption."""
 
 
 def load_vae(folder: str, device: torch.device) -> VAE:
@@ -47,15 +45,13 @@ def load_vae(folder: str, device: torch.device) -> VAE:
 
 
 def as_numbers(text: str, length: int) -> Tensor:
-    """(length,) UTF-8 bytes and one end; -1 where nothing is.
+    """(length,) numbers of the concepts that a caption names, in its order; -1 where nothing is.
 
     Raises:
-        UserError: the text has more than ``length - 1`` bytes.
+        UserError: the text names more than ``length`` concepts.
     """
-    numbers = [*text.encode(), END]
-    if len(numbers) > length:
-        raise UserError(f"the caption has {len(numbers) - 1} bytes; accepted: at most {length - 1}: {text!r}")
-    return torch.tensor(numbers + [-1] * (length - len(numbers)), dtype=torch.int16)
+    numbers = torch.tensor(read(text).numbers(length), dtype=torch.int16)
+    return torch.where(numbers > 0, numbers, -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +60,9 @@ class Part:
 
     latents: Tensor
     """(N, Z, H, W), float16, as the auto-encoder gives them."""
-    english: list[list[str]]
-    chinese: list[list[str]]
+    english: list[Tensor]
+    """For each picture its captions, (number of captions, T), -1 for nothing."""
+    chinese: list[Tensor]
     share: float
 
 
@@ -75,7 +72,7 @@ def encode(
     """Every kind of a pool as latents; what was encoded before is read from ``keep``.
 
     Raises:
-        UserError: a picture without a caption, or a caption of more than ``length - 1`` bytes.
+        UserError: a picture without a caption, or a caption of more than ``length`` concepts.
     """
     parts = []
     total = sum(kind.share for kind in pool.source.kinds)
@@ -96,12 +93,14 @@ def encode(
         texts = [text for s in range(shards // SHARD) for text in pool.captions(kind.name, s, held_out)]
         if not all(text["english"] for text in texts):
             raise UserError(f"{pool.source.identity} has pictures without captions; image/flow needs them")
-        for text in texts:
-            for one in (*text["english"], *text["chinese"]):
-                as_numbers(one, length)
-        english, chinese = [t["english"] for t in texts], [t["chinese"] or t["english"] for t in texts]
+        english = [_read(t["english"], length) for t in texts]
+        chinese = [_read(t["chinese"] or t["english"], length) for t in texts]
         parts.append(Part(latents, english, chinese, kind.share / total))
     return parts
+
+
+def _read(captions: Sequence[str], length: int) -> Tensor:
+    return torch.stack([as_numbers(caption, length) for caption in captions])
 
 
 def _encoded(pool: Pool, kind: str, shard: int, vae: VAE, device: torch.device, held_out: bool) -> Tensor:
@@ -117,8 +116,6 @@ class Habits:
 
     batch: int
     seed: int
-    length: int
-    """Most numbers in a caption."""
     english: float
     """Share of the captions in English; the rest is Chinese."""
     untold: float
@@ -150,8 +147,7 @@ class Latents:
         for row in rows.tolist():
             chosen = (part.english if rng.random() < h.english else part.chinese)[row]
             text = chosen[int(rng.integers(len(chosen)))]
-            told = rng.random() >= h.untold
-            texts.append(as_numbers(text, h.length) if told else torch.full((h.length,), -1, dtype=torch.int16))
+            texts.append(text if rng.random() >= h.untold else torch.full_like(text, -1))
             masks.append(_mask(rng, high, wide) if rng.random() < h.given else torch.zeros(1, high, wide))
         return {"latents": latents, "text": torch.stack(texts), "given": torch.stack(masks)}
 

@@ -1,0 +1,125 @@
+"""The networks of our picture model, opened with OpenVINO: latents in, latents out.
+
+Knows: OpenVINO, the files of the folder, their inputs and outputs. Does not know: prompts, sampling, edits.
+Shapes: B batch, Z latent channels, H height, W width of the latent, T text tokens, f the factor between sides.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from aigc.engines import model_folder
+from aigc.errors import EngineError, InvalidModelFile
+
+if TYPE_CHECKING:
+    from openvino import CompiledModel
+
+Floats = NDArray[np.float32]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``settings`` in ``model.json``."""
+
+    latent: int
+    """Channels of a latent."""
+    factor: int
+    """Side of a picture over side of its latent."""
+    patch: int
+    """Side of what the flow sees as one token, in the latent."""
+    head: int
+    """Width of an attention head, of which the positions are made."""
+    concepts: int
+    """Most concepts that a prompt may name."""
+    known: int
+    """Highest number of a concept that was trained."""
+    side: int
+    """Of the square pictures that it was trained on, in pixels."""
+    steps: int
+    guidance: float
+    styles: tuple[str, ...]
+    enlarges: bool
+    """Whether a network for twice the side lies beside."""
+
+
+class Networks:
+    """All networks of a folder.
+
+    Args:
+        folder: with ``model.json``.
+        threads: compute threads.
+
+    Raises:
+        InvalidModelFile: something is missing, damaged, or of another form.
+        EngineError: OpenVINO can't open it.
+    """
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        import openvino
+
+        model = model_folder.read(folder)
+        try:
+            self.settings = msgspec.convert(model.settings, Settings)
+        except msgspec.ValidationError as error:
+            raise InvalidModelFile(f"{folder / model_folder.DESCRIPTION} suits no picture engine: {error}") from error
+        self.digest = model.digest
+        core = openvino.Core()
+        options: dict[str, Any] = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": precision(core)}
+
+        def opened(name: str) -> CompiledModel:
+            content = model_folder.contents(folder, model, f"{name}.onnx")
+            try:
+                return core.compile_model(core.read_model(content, b""), "CPU", options)
+            except RuntimeError as error:
+                raise EngineError(f"OpenVINO can't open {name}.onnx of {model.id}") from error
+
+        self._read, self._flow = opened("read"), opened("flow")
+        self._encoder, self._decoder = opened("encoder"), opened("decoder")
+        self._enlarger = opened("enlarger") if self.settings.enlarges else None
+
+    def read(self, numbers: NDArray[np.int64]) -> tuple[Floats, NDArray[np.bool_]]:
+        """Concepts (B, T), -1 for nothing, as tokens (B, 1 + T, D) and which of them count (B, 1 + T)."""
+        made = self._read([np.maximum(numbers, 0), numbers >= 0])
+        return made[0], made[1]
+
+    def velocity(
+        self, x: Floats, t: float, text: tuple[Floats, NDArray[np.bool_]], known: Floats, turns: tuple[Floats, Floats]
+    ) -> Floats:
+        """Noise minus picture, (B, Z, H, W), for noisy latents of the same shape at the time ``t``.
+
+        Args:
+            x: (B, Z, H, W).
+            t: 0 (picture) to 1 (noise).
+            text: what `read` gave.
+            known: (B, Z + 1, H, W), what is given of the picture, then 1 where it is given.
+            turns: cosines and sines of the positions.
+        """
+        at = np.full(len(x), t, np.float32)
+        found: Floats = self._flow([x, at, text[0], text[1], known, *turns])[0]
+        return found
+
+    def encode(self, pixels: Floats) -> Floats:
+        """(B, 3, fH, fW), 0 to 1, to normed latents (B, Z, H, W)."""
+        found: Floats = self._encoder([pixels])[0]
+        return found
+
+    def decode(self, latents: Floats) -> Floats:
+        """Normed latents (B, Z, H, W) to (B, 3, fH, fW), cut to 0..1."""
+        found: Floats = np.clip(self._decoder([latents])[0], 0, 1)
+        return found
+
+    def enlarge(self, pixels: Floats) -> Floats:
+        """(B, 3, H, W), 0 to 1, already at twice its side by interpolation: the same with sharp edges, cut to 0..1."""
+        assert self._enlarger is not None
+        found: Floats = np.clip(self._enlarger([pixels])[0], 0, 1)
+        return found
+
+
+def precision(core: Any) -> str:
+    """In what OpenVINO should compute on this CPU: bf16 where that is in its hardware."""
+    able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "bf16" if "BF16" in able else "f32"

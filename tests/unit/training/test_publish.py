@@ -1,0 +1,157 @@
+"""A flow of any weights, exported, painted with by the engine that serves it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("onnx")
+
+from aigc.engines import model_folder  # noqa: E402
+from aigc.engines.base import LoadOptions  # noqa: E402
+from aigc.engines.image import ImagePainter  # noqa: E402
+from aigc.errors import InvalidModelFile, UserError  # noqa: E402
+from aigc.pictures import rasters  # noqa: E402
+from aigc.recipes.image.publish import publish_flow  # noqa: E402
+from aigc.recipes.run import Options, train  # noqa: E402
+from aigc.types import ImageRequest, Raster, RestoreRequest  # noqa: E402
+
+SMALL = {"width": 64, "height": 64}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A toy model, trained for a moment, as a folder that can be served."""
+    root = tmp_path_factory.mktemp("published")
+    shared = {"pool": root / "pool", "size": "toy", "device": "cpu"}
+    train("image/vae", Options(folder=root / "vae", settings=["side=64"], **shared))
+    settings = ["side=64", f"vae={root / 'vae'}", "model.patch=2"]
+    train("image/flow", Options(folder=root / "flow", settings=settings, **shared))
+    made = publish_flow(root / "flow")
+    into = root / "model"
+    into.mkdir()
+    for name, content in made.files.items():
+        (into / name).write_bytes(content)
+    model = model_folder.ModelFolder(
+        id="toy",
+        engine="image",
+        capabilities=("image", "image_edit", "panorama"),
+        memory_bytes=1,
+        created=1,
+        licence="Apache-2.0",
+        settings={**made.settings, "enlarges": False},
+        files=model_folder.describe(made.files),
+    )
+    (into / "model.json").write_bytes(msgspec.json.encode(model))
+    return into
+
+
+@pytest.fixture(scope="module")
+def painter(folder: Path) -> ImagePainter:
+    return _open(folder)
+
+
+def _open(folder: Path) -> ImagePainter:
+    spec = model_folder.read(folder).spec(folder)
+    options = LoadOptions(threads=1, context_tokens=0, cache_bytes=0, max_sequences=1)
+    return ImagePainter(spec, spec.engines[0], options)
+
+
+def _paint(painter: ImagePainter, request: ImageRequest, index: int = 0) -> tuple[Raster, list[tuple[int, int, bool]]]:
+    told: list[tuple[int, int, bool]] = []
+    painter.check(request)
+    made = painter.paint(request, index, lambda step, steps, preview: told.append((step, steps, preview is not None)))
+    return made.image, told
+
+
+def test_the_same_request_gives_the_same_pixels_and_another_seed_others(painter: ImagePainter) -> None:
+    request = ImageRequest(prompt="a lake", seed=3, steps=2, **SMALL)
+    first, told = _paint(painter, request)
+    assert (first.width, first.height, first.channels) == (64, 64, 3)
+    assert told == [(1, 3, False), (2, 3, False), (3, 3, False)]
+    assert _paint(painter, request)[0] == first
+    assert _paint(painter, request, index=1)[0] != first
+    assert _paint(painter, msgspec.structs.replace(request, seed=4))[0] == _paint(painter, request, index=1)[0]
+
+
+def test_previews_are_as_many_as_were_asked_for(painter: ImagePainter) -> None:
+    _, told = _paint(painter, ImageRequest(prompt="a lake", seed=0, steps=6, previews=3, **SMALL))
+    assert sum(shown for _, _, shown in told) == 3
+
+
+def test_a_panorama_has_no_seam(painter: ImagePainter) -> None:
+    image, _ = _paint(painter, ImageRequest(prompt="a lake", seed=0, steps=3, width=128, height=64, panorama=True))
+    pixels = rasters.to_array(image).astype(int)
+    steps = np.abs(np.diff(pixels, axis=1)).mean((0, 2))
+    seam = np.abs(pixels[:, 0] - pixels[:, -1]).mean()
+    assert seam <= steps.max()
+
+
+def test_an_edit_keeps_the_size_and_what_the_mask_keeps(painter: ImagePainter) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (90, 130, 3), dtype=np.uint8)
+    mask = np.zeros((90, 130), np.uint8)
+    mask[30:60, 40:80] = 255
+    image = rasters.from_array(pixels)
+    out, _ = _paint(painter, ImageRequest(prompt="a lake", seed=0, steps=2, image=image, mask=rasters.from_array(mask)))
+    made = rasters.to_array(out)
+    assert np.array_equal(made[mask == 0], pixels[mask == 0])
+    assert not np.array_equal(made[mask > 0], pixels[mask > 0])
+    whole, told = _paint(painter, ImageRequest(seed=0, steps=10, strength=0.5, image=image))
+    assert (whole.width, whole.height) == (130, 90)
+    assert len(told) == 5 + 1
+
+
+@pytest.mark.parametrize(
+    ("change", "param"),
+    [
+        ({"steps": 0}, "steps"),
+        ({"steps": 101}, "steps"),
+        ({"guidance": 0.5}, "guidance"),
+        ({"n": 11}, "n"),
+        ({"transparent": True}, "background"),
+        ({"strength": 0.5}, "strength"),
+        ({"width": 63}, "size"),
+        ({"width": 256, "height": 256}, "size"),
+        ({"panorama": True}, "size"),
+        ({"style": "cubism"}, "style"),
+    ],
+)
+def test_what_it_can_not_do_is_refused_by_name(painter: ImagePainter, change: dict[str, object], param: str) -> None:
+    request = msgspec.structs.replace(ImageRequest(prompt="a lake", seed=0, **SMALL), **change)
+    with pytest.raises(UserError) as caught:
+        painter.check(request)
+    assert caught.value.param == param
+
+
+def test_photographs_are_another_models_matter(painter: ImagePainter) -> None:
+    with pytest.raises(UserError, match="repairs no photographs"):
+        painter.check(RestoreRequest(image=rasters.from_array(np.zeros((4, 4), np.uint8))))
+
+
+@pytest.mark.parametrize("name", ["flow.onnx", "decoder.onnx", "read.onnx", "encoder.onnx"])
+def test_a_damaged_network_is_refused_before_it_is_opened(folder: Path, tmp_path: Path, name: str) -> None:
+    for file in folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    content = bytearray((tmp_path / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / name).write_bytes(bytes(content))
+    with pytest.raises(InvalidModelFile, match="damaged"):
+        _open(tmp_path)
+
+
+def test_settings_of_another_form_are_refused(folder: Path, tmp_path: Path) -> None:
+    for file in folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    path = tmp_path / "model.json"
+    path.write_bytes(path.read_bytes().replace(b'"patch":2', b'"patch":"two"'))
+    with pytest.raises(InvalidModelFile, match="suits no picture engine"):
+        _open(tmp_path)
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is no run of image/flow"):
+        publish_flow(tmp_path)
