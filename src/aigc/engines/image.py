@@ -112,7 +112,7 @@ class ImagePainter:
             if value is not None:
                 raise UserError(f"{name} is given without a picture to change", param=name, hint="give an image")
         side = self._networks.settings.side
-        doublings = DOUBLINGS if self._networks.settings.enlarges else 0
+        doublings = DOUBLINGS if self._networks.settings.enlarger else 0
         usual = side << min(1, doublings)
         height = request.height or ((request.width or 2 * usual) // 2 if request.panorama else usual)
         width = request.width or (2 * height if request.panorama else usual)
@@ -141,7 +141,7 @@ class ImagePainter:
         width, height = given.work.shape[1], given.work.shape[0]
         # As often as the place in the picture is larger than what is painted for it.
         wanted = math.ceil(math.log2(max(1.0, given.width / width, given.height / height)) - 0.25)
-        doublings = min(DOUBLINGS if self._networks.settings.enlarges else 0, max(0, wanted))
+        doublings = min(DOUBLINGS if self._networks.settings.enlarger else 0, max(0, wanted))
         taken = max(1, round(steps * start))
         return _Job(words, Plan(width, height, doublings), taken, guidance, start, False, given)
 

@@ -14,12 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aigc.engines import model_folder
+from aigc.engines.tiling import thumbnail
 from aigc.errors import EngineError, InvalidModelFile
 
 if TYPE_CHECKING:
     from openvino import CompiledModel
 
 Floats = NDArray[np.float32]
+
+
+class Enlarger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A network of `aigc.engines.restore`: what is said about it."""
+
+    graph: str
+    tasks: tuple[str, ...]
+    factor: int
+    glance: int
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -42,8 +52,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     steps: int
     guidance: float
     styles: tuple[str, ...]
-    enlarges: bool
-    """Whether a network for twice the side lies beside."""
+    enlarger: Enlarger | None = None
+    """A restorer beside the other networks that doubles sides."""
 
 
 class Networks:
@@ -71,15 +81,15 @@ class Networks:
         options: dict[str, Any] = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": precision(core)}
 
         def opened(name: str) -> CompiledModel:
-            content = model_folder.contents(folder, model, f"{name}.onnx")
+            content = model_folder.contents(folder, model, name)
             try:
                 return core.compile_model(core.read_model(content, b""), "CPU", options)
             except RuntimeError as error:
-                raise EngineError(f"OpenVINO can't open {name}.onnx of {model.id}") from error
+                raise EngineError(f"OpenVINO can't open {name} of {model.id}") from error
 
-        self._read, self._flow = opened("read"), opened("flow")
-        self._encoder, self._decoder = opened("encoder"), opened("decoder")
-        self._enlarger = opened("enlarger") if self.settings.enlarges else None
+        self._read, self._flow = opened("read.onnx"), opened("flow.onnx")
+        self._encoder, self._decoder = opened("encoder.onnx"), opened("decoder.onnx")
+        self._enlarger = opened(self.settings.enlarger.graph) if self.settings.enlarger else None
 
     def read(self, numbers: NDArray[np.int64]) -> tuple[Floats, NDArray[np.bool_]]:
         """Concepts (B, T), -1 for nothing, as tokens (B, 1 + T, D) and which of them count (B, 1 + T)."""
@@ -113,9 +123,15 @@ class Networks:
         return found
 
     def enlarge(self, pixels: Floats) -> Floats:
-        """(B, 3, H, W), 0 to 1, already at twice its side by interpolation: the same with sharp edges, cut to 0..1."""
+        """(1, 3, H, W), 0 to 1, already at twice its side by interpolation: the same with sharp edges, cut to 0..1."""
         assert self._enlarger is not None
-        found: Floats = np.clip(self._enlarger([pixels])[0], 0, 1)
+        assert self.settings.enlarger is not None
+        about = self.settings.enlarger
+        task = np.array([[name == "upscale" for name in about.tasks]], np.float32)
+        seen = np.round(pixels[0] * 255).astype(np.uint8).transpose(1, 2, 0)
+        glance = thumbnail(seen, about.glance).transpose(2, 0, 1)[None]
+        whole = np.concatenate([pixels, np.zeros_like(pixels[:, :1])], axis=1)
+        found: Floats = np.clip(pixels + self._enlarger({"picture": whole, "task": task, "glance": glance})[0], 0, 1)
         return found
 
 

@@ -9,6 +9,7 @@ Knows: the form, checksums. Does not know: what a network computes, where folder
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -105,6 +106,15 @@ def contents(folder: Path, model: ModelFolder, name: str) -> bytes:
     if hashlib.sha256(content).hexdigest() != expected.sha256:
         raise InvalidModelFile(f"{path} is damaged: its sha256 is another", hint="install the package again")
     return content
+
+
+def prepare(weights: Path, folder: Path, on_progress: Callable[[float], None]) -> EngineFile:
+    """Check every file; nothing is converted. Raises: InvalidModelFile."""
+    model = read(weights)
+    for done, name in enumerate(model.files, 1):
+        contents(weights, model, name)
+        on_progress(done / len(model.files))
+    return EngineFile(engine=model.engine, path=str(weights), memory_bytes=model.memory_bytes)
 
 
 def describe(files: dict[str, bytes]) -> dict[str, FolderFile]:

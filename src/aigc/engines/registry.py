@@ -68,7 +68,11 @@ _ENGINES = {
         prepare=("aigc.engines.e5_convert", "convert"),
     ),
     "image": _Engine(
-        module="aigc.engines.image", attribute="ImagePainter", kind="painter", package=("openvino", "openvino")
+        module="aigc.engines.image",
+        attribute="ImagePainter",
+        kind="painter",
+        package=("openvino", "openvino"),
+        prepare=("aigc.engines.model_folder", "prepare"),
     ),
     "echo": _Engine(module="aigc.engines.echo", attribute="EchoEngine", kind="text", features=ALL),
 }
@@ -120,10 +124,10 @@ def engines_for(weights: Path) -> Sequence[str]:
     Raises:
         InvalidModelFile: it begins like a model file and isn't one, or it can't be read.
     """
-    from aigc.engines import e5_file, gguf_header, openvino_convert
+    from aigc.engines import e5_file, gguf_header, model_folder, openvino_convert
 
     if weights.is_dir():
-        return []
+        return [model_folder.read(weights).engine] if (weights / model_folder.DESCRIPTION).exists() else []
     try:
         if gguf_header.is_gguf(weights):
             header = gguf_header.read(weights)

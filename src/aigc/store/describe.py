@@ -13,7 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from aigc.engines import gguf_header, infill, vocabulary
+from aigc.engines import gguf_header, infill, model_folder, vocabulary
+from aigc.engines.model_folder import ModelFolder
 from aigc.errors import InvalidModelFile
 from aigc.store.entry import Card, Entry, Licence, Source
 from aigc.store.gguf_check import read_header
@@ -78,11 +79,13 @@ def entry_of_gguf(model_id: str, facts: Facts, size_bytes: int, engines: Sequenc
 
 
 def entry_of_folder(model_id: str, folder: Path, size_bytes: int, engines: Sequence[str], source: Source) -> Entry:
-    """An entry for a folder in the layout of Hugging Face or of OpenVINO.
+    """An entry for a folder of ours, or one in the layout of Hugging Face or of OpenVINO.
 
     Raises:
-        InvalidModelFile: no ``config.json``, or one that says too little.
+        InvalidModelFile: neither ``model.json`` nor ``config.json``, or one that says too little.
     """
+    if (folder / model_folder.DESCRIPTION).exists():
+        return _entry_of_pictures(model_id, model_folder.read(folder), size_bytes, source)
     config = _json(folder / "config.json")
     context = config.get("max_position_embeddings")
     if isinstance(context, bool) or not isinstance(context, int) or not 1 <= context <= 2**30:
@@ -103,6 +106,26 @@ def entry_of_folder(model_id: str, folder: Path, size_bytes: int, engines: Seque
         memory_bytes=size_bytes,
         engines=tuple(engines),
         sources=(source,),
+        format="folder",
+    )
+
+
+def _entry_of_pictures(model_id: str, model: ModelFolder, size_bytes: int, source: Source) -> Entry:
+    return Entry(
+        id=model_id,
+        title=model_id,
+        capabilities=model.capabilities,
+        architecture=model.engine,
+        parameters=0,
+        quantisation="f16",
+        size_bytes=size_bytes,
+        licence=Licence(spdx=model.licence),
+        card=Card(en=f"{model_id}, trained here.", zh=f"{model_id}，本机训练。"),
+        context_tokens=0,
+        memory_bytes=model.memory_bytes,
+        engines=(model.engine,),
+        sources=(source,),
+        languages=model.languages,
         format="folder",
     )
 

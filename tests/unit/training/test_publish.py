@@ -11,12 +11,13 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
+from aigc.cli.publish import publish  # noqa: E402
 from aigc.engines import model_folder  # noqa: E402
 from aigc.engines.base import LoadOptions  # noqa: E402
 from aigc.engines.image import ImagePainter  # noqa: E402
 from aigc.errors import InvalidModelFile, UserError  # noqa: E402
 from aigc.pictures import rasters  # noqa: E402
-from aigc.recipes.image.publish import publish_flow  # noqa: E402
+from aigc.recipes.publish import publish as export  # noqa: E402
 from aigc.recipes.run import Options, train  # noqa: E402
 from aigc.types import ImageRequest, Raster, RestoreRequest  # noqa: E402
 
@@ -24,29 +25,22 @@ SMALL = {"width": 64, "height": 64}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A toy model, trained for a moment, as a folder that can be served."""
-    root = tmp_path_factory.mktemp("published")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Toy runs, trained for a moment."""
+    root = tmp_path_factory.mktemp("runs")
     shared = {"pool": root / "pool", "size": "toy", "device": "cpu"}
     train("image/vae", Options(folder=root / "vae", settings=["side=64"], **shared))
     settings = ["side=64", f"vae={root / 'vae'}", "model.patch=2"]
     train("image/flow", Options(folder=root / "flow", settings=settings, **shared))
-    made = publish_flow(root / "flow")
-    into = root / "model"
-    into.mkdir()
-    for name, content in made.files.items():
-        (into / name).write_bytes(content)
-    model = model_folder.ModelFolder(
-        id="toy",
-        engine="image",
-        capabilities=("image", "image_edit", "panorama"),
-        memory_bytes=1,
-        created=1,
-        licence="Apache-2.0",
-        settings={**made.settings, "enlarges": False},
-        files=model_folder.describe(made.files),
-    )
-    (into / "model.json").write_bytes(msgspec.json.encode(model))
+    train("image/restorer", Options(folder=root / "restorer", settings=["train.steps=4"], **shared))
+    return root
+
+
+@pytest.fixture(scope="module")
+def folder(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What ``aigc publish`` writes."""
+    into = tmp_path_factory.mktemp("model")
+    publish(runs / "flow", name="toy", enlarger=runs / "restorer", into=into, replace=False)
     return into
 
 
@@ -102,7 +96,7 @@ def test_an_edit_keeps_the_size_and_what_the_mask_keeps(painter: ImagePainter) -
     assert not np.array_equal(made[mask > 0], pixels[mask > 0])
     whole, told = _paint(painter, ImageRequest(seed=0, steps=10, strength=0.5, image=image))
     assert (whole.width, whole.height) == (130, 90)
-    assert len(told) == 5 + 1
+    assert len(told) == 5 + 1 + 1
 
 
 @pytest.mark.parametrize(
@@ -115,7 +109,7 @@ def test_an_edit_keeps_the_size_and_what_the_mask_keeps(painter: ImagePainter) -
         ({"transparent": True}, "background"),
         ({"strength": 0.5}, "strength"),
         ({"width": 63}, "size"),
-        ({"width": 256, "height": 256}, "size"),
+        ({"width": 512, "height": 512}, "size"),
         ({"panorama": True}, "size"),
         ({"style": "cubism"}, "style"),
     ],
@@ -147,11 +141,29 @@ def test_settings_of_another_form_are_refused(folder: Path, tmp_path: Path) -> N
     for file in folder.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     path = tmp_path / "model.json"
-    path.write_bytes(path.read_bytes().replace(b'"patch":2', b'"patch":"two"'))
+    path.write_bytes(path.read_bytes().replace(b'"patch": 2', b'"patch": "two"'))
     with pytest.raises(InvalidModelFile, match="suits no picture engine"):
         _open(tmp_path)
 
 
-def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="is no run of image/flow"):
-        publish_flow(tmp_path)
+def test_a_folder_without_a_run_and_a_run_that_is_not_served_are_refused(tmp_path: Path, runs: Path) -> None:
+    with pytest.raises(UserError, match="is no run; accepted: runs of image/flow and image/restorer"):
+        export(tmp_path)
+    with pytest.raises(UserError, match="is a run of image/vae; accepted"):
+        export(runs / "vae")
+    with pytest.raises(UserError, match="makes no pictures that could be enlarged"):
+        export(runs / "restorer", runs / "restorer")
+
+
+def test_the_sides_are_doubled_by_the_restorer(painter: ImagePainter) -> None:
+    image, told = _paint(painter, ImageRequest(prompt="a lake", seed=0, steps=2, width=256, height=256))
+    assert (image.width, image.height) == (256, 256)
+    assert len(told) == 2 + 1 + 2
+
+
+def test_the_card_says_what_was_learned_from_and_how_much(folder: Path) -> None:
+    card = (folder / "README.md").read_text("utf-8")
+    assert "| data | shapes (64 pictures of each) |" in card
+    assert "| seen | 96 samples in 12 steps |" in card
+    assert "held out loss" in card
+    assert "![samples](samples.png)" in card

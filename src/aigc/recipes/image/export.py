@@ -9,7 +9,8 @@ import io
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -18,6 +19,28 @@ from torch import Tensor, nn
 from aigc.errors import EngineError, EngineMissing
 
 OPSET = 17
+Capabilities = tuple[Literal["image", "image_edit", "panorama", "restoration"], ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Published:
+    """What serving a run needs."""
+
+    engine: Literal["image", "restore"]
+    capabilities: Capabilities
+    languages: tuple[str, ...] = ()
+    files: dict[str, bytes]
+    """Networks and weights, by name."""
+    settings: dict[str, Any]
+    """What the engine has to know about the networks."""
+    memory_bytes: int
+    """Of the engine in use."""
+    step: int
+    samples: int
+    seconds: float
+    """Of computing, all sessions together."""
+
+
 _HALF_FROM = 256
 """Tensors of so many numbers travel as 16-bit floats."""
 

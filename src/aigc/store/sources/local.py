@@ -19,7 +19,7 @@ from aigc.store.sources.base import Delivery, Fetched, storage_errors
 _CHUNK = 2**20
 _MAX_FILES = 1000
 _PLAIN = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*", re.ASCII)
-_DATA = frozenset({".safetensors", ".json", ".jinja", ".txt", ".model", ".md", ".gguf", ".xml"})
+_DATA = frozenset({".safetensors", ".json", ".jinja", ".txt", ".model", ".md", ".gguf", ".xml", ".onnx", ".png"})
 _CODE = frozenset({".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz", ".py", ".so", ".dll", ".h5"})
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,28 +18,19 @@ from torch import Tensor, nn
 from aigc.errors import EngineError, UserError
 from aigc.models.flow import FlowTransformer, positions
 from aigc.models.vae import VAE
-from aigc.recipes.image.export import difference, rounded, to_onnx
+from aigc.recipes.image.export import Published, difference, rounded, to_onnx
 from aigc.recipes.image.flow import Flow, FlowRecipe
 from aigc.recipes.image.latents import load_vae
+from aigc.recipes.image.publish_restorer import publish_restorer
 from aigc.scenes.concepts import CONCEPTS
 from aigc.scenes.vocabulary import STYLES
 from aigc.training.checkpoint import Checkpoints, fill
 from aigc.training.config import from_dict
 
+_MEMORY_BYTES = 900 * 2**20
+"""Measured with the shipped model at 1024x1024, the largest that it makes."""
 _TOLERANCE = 2e-3
 """Largest difference between torch and OpenVINO in 32 bits; outputs are of the order of 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """Files by name, and what the engine has to know."""
-
-    files: dict[str, bytes]
-    settings: dict[str, Any]
-    step: int
-    samples: int
-    seconds: float
-    """Of computing, all sessions together."""
 
 
 class Ends(nn.Module):
@@ -63,11 +53,12 @@ class Ends(nn.Module):
         return (self.vae.decode(latents * self.std + self.mean) + 1) / 2
 
 
-def publish_flow(folder: Path) -> Published:
+def publish_flow(folder: Path, enlarger: Path | None = None) -> Published:
     """Everything that serving a run of ``image/flow`` needs.
 
     Args:
         folder: of the run; the run of its auto-encoder is where its settings say.
+        enlarger: of a run of ``image/restorer``, which then doubles the sides of the pictures.
 
     Raises:
         UserError: no such run, or no checkpoint in it.
@@ -95,8 +86,21 @@ def publish_flow(folder: Path) -> Published:
         "guidance": config.guidance,
         "styles": list(STYLES),
     }
-    samples = found.step * config.train.batch * config.train.micro_batches
-    return Published(files, settings, found.step, samples, float(found.state["seconds"]))
+    if enlarger is not None:
+        other = publish_restorer(enlarger)
+        files["enlarger.onnx"] = other.files[other.settings["graph"]]
+        settings["enlarger"] = {**other.settings, "graph": "enlarger.onnx"}
+    return Published(
+        engine="image",
+        capabilities=("image", "image_edit", "panorama"),
+        languages=("en", "zh"),
+        files=files,
+        settings=settings,
+        memory_bytes=_MEMORY_BYTES,
+        step=found.step,
+        samples=found.step * config.train.batch * config.train.micro_batches,
+        seconds=float(found.state["seconds"]),
+    )
 
 
 def load_flow(folder: Path) -> tuple[FlowRecipe, FlowTransformer, Any]:

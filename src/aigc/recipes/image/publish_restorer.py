@@ -1,0 +1,96 @@
+"""A trained restorer as what serving needs: its network as ONNX, what the engine has to know, the weights.
+
+Knows: run folders of ``image/restorer``. Does not know: model folders, the store, OpenVINO beyond the proof that it
+computes the same.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from aigc.errors import EngineError, UserError
+from aigc.models.restorer import GLANCE, TASKS, Restorer
+from aigc.recipes.image.export import Published, difference, rounded, to_onnx
+from aigc.recipes.image.restorer import RestorerRecipe
+from aigc.training.checkpoint import Checkpoints, fill
+from aigc.training.config import from_dict
+
+_MEMORY_BYTES = 600 * 2**20
+_TOLERANCE = 1e-4
+"""Largest difference between torch and OpenVINO in 32 bits; a grey level is 4e-3."""
+
+
+def publish_restorer(folder: Path) -> Published:
+    """Everything that serving a run of ``image/restorer`` needs.
+
+    Args:
+        folder: of the run.
+
+    Raises:
+        UserError: no such run, or no checkpoint in it.
+        EngineError: OpenVINO computes something else than torch.
+    """
+    config, model, found = load_restorer(folder)
+    rounded(model)
+    files = {
+        "restorer.onnx": _graph(model),
+        "restorer.safetensors": save({k: v.half().contiguous() for k, v in model.state_dict().items()}),
+    }
+    settings = {
+        "graph": "restorer.onnx",
+        "tasks": list(TASKS),
+        "factor": config.model.factor,
+        "glance": GLANCE,
+    }
+    return Published(
+        engine="restore",
+        capabilities=("restoration",),
+        files=files,
+        settings=settings,
+        memory_bytes=_MEMORY_BYTES,
+        step=found.step,
+        samples=found.step * config.train.batch * config.train.micro_batches,
+        seconds=float(found.state["seconds"]),
+    )
+
+
+def load_restorer(folder: Path) -> tuple[RestorerRecipe, Restorer, Any]:
+    """Settings, averaged weights and the newest checkpoint of a run. Raises: UserError: there is none."""
+    kept = folder / "run.json"
+    found = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
+    newest = Checkpoints(folder).load() if found.get("recipe") == "image/restorer" else None
+    if newest is None:
+        raise UserError(
+            f"{folder} is no run of image/restorer that has a checkpoint", hint="`aigc train image/restorer` makes one"
+        )
+    config = from_dict(RestorerRecipe, found["settings"])
+    model = Restorer(config.model)
+    fill(model.state_dict(), newest.model, str(folder))
+    return config, model.eval().requires_grad_(False), newest
+
+
+def _graph(model: Restorer) -> bytes:
+    """The network, proven at another size than it was exported with."""
+    free = {2: "height", 3: "width"}
+    factor = model.config.factor
+
+    def inputs(high: int, wide: int) -> dict[str, Tensor]:
+        return {
+            "picture": torch.rand(1, 4, high * factor, wide * factor),
+            "task": torch.eye(len(TASKS))[:1],
+            "glance": torch.rand(1, 3, GLANCE, GLANCE),
+        }
+
+    torch.manual_seed(1)
+    graph = to_onnx(model, model.change, inputs(2, 2), ["change"], dynamic={"picture": free, "change": free})
+    for size in ((2, 2), (3, 5)):
+        worst = max(difference(graph, model.change, inputs(*size)))
+        if not worst <= _TOLERANCE:
+            raise EngineError(f"OpenVINO and torch differ by {worst:.2g}; accepted: {_TOLERANCE}")
+    return graph
