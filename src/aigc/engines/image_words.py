@@ -87,9 +87,6 @@ def _style(request: ImageRequest, concepts: list[str], styles: Collection[str]) 
 
 def account(reading: Reading, known: int) -> JSON:
     """Which words were understood, as what, and which were not."""
-    taken = [g for g in reading.grounded if NUMBERS[g.concept] <= known]
-    facts: JSON = {"understood": [{"words": g.text, "as": g.concept} for g in taken]}
-    later = [g.text for g in reading.grounded if NUMBERS[g.concept] > known]
-    if missed := [*reading.unknown, *later]:
-        facts["not_understood"] = missed
-    return facts
+    taken = tuple(g for g in reading.grounded if NUMBERS[g.concept] <= known)
+    later = tuple(g.text for g in reading.grounded if NUMBERS[g.concept] > known)
+    return Reading(taken, (*reading.unknown, *later), reading.ignored).account()

@@ -74,6 +74,7 @@ _ENGINES = {
         package=("openvino", "openvino"),
         prepare=("aigc.engines.model_folder", "prepare"),
     ),
+    "scenes": _Engine(module="aigc.engines.scenes", attribute="ScenePainter", kind="painter"),
     "echo": _Engine(module="aigc.engines.echo", attribute="EchoEngine", kind="text", features=ALL),
 }
 """In order of preference where a file suits several."""

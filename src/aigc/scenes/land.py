@@ -15,9 +15,13 @@ from aigc.scenes.canvas import GROUND, WATER, Canvas
 from aigc.scenes.cast import Columns, Hits
 from aigc.scenes.ground import Ground
 from aigc.scenes.light import Light
+from aigc.scenes.progress import OnStep, ignored
 from aigc.scenes.sky import Sky
 from aigc.scenes.terrain import Terrain
 from aigc.scenes.water import Water
+
+_BAND = 2**18
+"""Pixels that are painted at a time."""
 
 
 @dataclass(frozen=True)
@@ -57,15 +61,26 @@ class Painter:
         self._normals = self._columns.normals()
         self._lit = self._shadows()
 
-    def paint(self) -> Canvas:
-        """Sky, land, water."""
+    def paint(self, on_step: OnStep = ignored) -> Canvas:
+        """Sky, land, water; in bands of rows, so that large pictures need no more memory than their pixels."""
         camera = self._world.camera
         canvas = Canvas.empty(camera.height, camera.width)
-        column = np.tile(np.arange(camera.width), camera.height)
-        pixels = _Pixels(np.arange(column.size), column, camera.slope.ravel(), camera.azimuth[column])
+        rows = max(1, _BAND // camera.width)
+        for top in range(0, camera.height, rows):
+            self._paint_rows(canvas, top, min(top + rows, camera.height))
+            on_step((top + rows) / camera.height)
+        self._soften_skyline(canvas)
+        return canvas
+
+    def _paint_rows(self, canvas: Canvas, top: int, end: int) -> None:
+        camera = self._world.camera
+        column = np.tile(np.arange(camera.width), end - top)
+        index = np.arange(top * camera.width, end * camera.width)
+        pixels = _Pixels(index, column, camera.slope[top:end].ravel(), camera.azimuth[column])
         hits = self._columns.cast(pixels.column, pixels.slope, camera.z)
         rgb = canvas.rgb.reshape(3, -1)
-        rgb[:, ~hits.found] = self._sky(pixels.only(~hits.found))
+        sky = pixels.only(~hits.found)
+        rgb[:, sky.index] = self._sky(sky)
         found = pixels.only(hits.found)
         met = Hits(hits.found[hits.found], hits.index[hits.found], hits.share[hits.found], hits.distance[hits.found])
         wet = self._columns.at(self._columns.height, met) < self._world.terrain.water_level
@@ -76,8 +91,6 @@ class Painter:
         if wet.any():
             self._paint_water(canvas, rgb, found.only(wet), _some(met, wet))
         self._paint_river(canvas, rgb, dry, _some(met, ~wet))
-        self._soften_skyline(canvas)
-        return canvas
 
     def _sky(self, pixels: _Pixels, *, mirrored: bool = False) -> Floats:
         return self._world.sky.colours(*directions(pixels.azimuth, pixels.slope), mirrored=mirrored)

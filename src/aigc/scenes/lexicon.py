@@ -40,7 +40,7 @@ class Entry(NamedTuple):
 
     Attributes:
         role: The slot of its concept; or ``between``, ``under``, ``after``, ``has``, ``side`` (relations, see
-            ``synonyms.toml``), ``not``, ``passing``, ``function``, ``trap``.
+            ``synonyms.toml``), ``hint`` (all of it is implied), ``not``, ``passing``, ``function``, ``trap``.
         concepts: The first is meant; others are implied.
         plural: An English plural, which means more than one.
         counted: The kind it names where a number or a colour stands before it: "two birds" and "birds" in the sky.
@@ -86,6 +86,7 @@ class Synonyms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     projection: Ways
     backdrop: Ways
     both: Ways
+    hint: Ways
     between: Ways
     under: Ways
     after: Ways
@@ -132,6 +133,8 @@ def _phrases() -> Iterator[tuple[str, Entry]]:
     known = synonyms()
     for phrase, concepts in known.both.items():
         yield phrase, Entry(slot(concepts[0]), tuple(concepts))
+    for phrase, concepts in known.hint.items():
+        yield phrase, Entry("hint", tuple(concepts))
     for trap in known.other["traps"]:
         yield trap, Entry("trap")
     for language in ("english", "chinese"):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from aigc.errors import UserError
 from aigc.scenes.concepts import NUMBERS, slot
@@ -47,6 +47,13 @@ class Reading:
             if slot(each.concept) in ("kind", "colour", "count", "relation") or each.concept not in found:
                 found.append(each.concept)
         return tuple(found)
+
+    def account(self) -> dict[str, Any]:
+        """What was understood, as names and values: for a picture's file, a page, a log."""
+        told: dict[str, Any] = {
+            "grounded": [{"text": g.text, "concept": g.concept, "how": g.how} for g in self.grounded]
+        }
+        return told | ({"unknown": list(self.unknown)} if self.unknown else {})
 
     def numbers(self, length: int) -> list[int]:
         """The numbers of the concepts, followed by zeros.

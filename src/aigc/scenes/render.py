@@ -20,6 +20,7 @@ from aigc.scenes.describe import Scene
 from aigc.scenes.ground import Ground
 from aigc.scenes.land import Painter, World
 from aigc.scenes.light import light_of
+from aigc.scenes.progress import OnStep, ignored, part
 from aigc.scenes.scatter import Filling
 from aigc.scenes.sky import Sky
 from aigc.scenes.stage import boards, eye_height, place_things, sites
@@ -52,7 +53,15 @@ class Picture:
         return self.ids == FIRST_THING + thing
 
 
-def render(scene: Scene, width: int, height: int, *, art: Art = DRAWN, supersample: int | None = None) -> Picture:
+def render(
+    scene: Scene,
+    width: int,
+    height: int,
+    *,
+    art: Art = DRAWN,
+    supersample: int | None = None,
+    on_step: OnStep = ignored,
+) -> Picture:
     """Draws a scene.
 
     Args:
@@ -62,6 +71,7 @@ def render(scene: Scene, width: int, height: int, *, art: Art = DRAWN, supersamp
         art: Where kinds of things come from.
         supersample: Lines of sight per pixel and direction; the default is 2, or 1 for
             the painted and pixelled styles, which blur.
+        on_step: Hears how far the drawing is.
 
     Raises:
         UserError: A size that can't be drawn, a description without meaning, an unknown kind.
@@ -74,17 +84,20 @@ def render(scene: Scene, width: int, height: int, *, art: Art = DRAWN, supersamp
     scene = scene.checked()
     if scene.projection == "sticker":
         sheet = sticker(scene, width, height, art)
-        rgb, alpha, ids = styled(sheet.rgb, scene.style, scene.seed), sheet.alpha, sheet.ids
+        rgb, alpha, ids = styled(sheet.rgb, scene.style, scene.seed, on_step=on_step), sheet.alpha, sheet.ids
     else:
         times = supersample if supersample is not None else (2 if scene.style in ("rendered", "flat") else 1)
-        rgb, ids = _view(scene, width * times, height * times, art)
+        painted = 0.3 if scene.style == "oil" else 0.95
+        rgb, ids = _view(scene, width * times, height * times, art, part(on_step, 0.0, painted))
         rgb, ids = _shrunk(rgb, times), ids[::times, ::times]
-        rgb = styled(rgb, scene.style, scene.seed, wraps=scene.projection == "panorama")
+        strokes = part(on_step, painted, 1.0)
+        rgb = styled(rgb, scene.style, scene.seed, wraps=scene.projection == "panorama", on_step=strokes)
         alpha = np.ones((height, width), dtype=np.float32)
+    on_step(1.0)
     return Picture(_bytes(np.moveaxis(rgb, 0, 2)), _bytes(alpha), np.ascontiguousarray(ids))
 
 
-def _view(scene: Scene, width: int, height: int, art: Art) -> tuple[Floats, npt.NDArray[np.uint8]]:
+def _view(scene: Scene, width: int, height: int, art: Art, on_step: OnStep) -> tuple[Floats, npt.NDArray[np.uint8]]:
     """A scene with a place: screen colours (3, H, W) and ids."""
     flat = scene.style == "flat"
     eye = eye_height(scene, art)
@@ -95,11 +108,13 @@ def _view(scene: Scene, width: int, height: int, art: Art) -> tuple[Floats, npt.
     light = light_of(scene)
     ground = Ground(scene, terrain, flat=flat)
     world = World(terrain, ground, light, Sky(scene, light, flat=flat), Water(scene, light, flat=flat), camera, flat)
-    canvas = Painter(world).paint()
+    canvas = Painter(world).paint(part(on_step, 0.1, 0.8))
     stamp = Stamp(canvas, camera, light, flat=flat)
     everything = boards(placed, terrain, camera, art) + Filling(scene, terrain, ground, camera, placed, eye).boards()
-    for board in sorted(everything, key=lambda b: -float(np.hypot(b.x, b.y))):
+    for number, board in enumerate(sorted(everything, key=lambda b: -float(np.hypot(b.x, b.y)))):
         stamp.put(board)
+        if number % 16 == 0:
+            on_step(0.8 + 0.15 * number / len(everything))
     exposure, colourful = (2.0, 1.16) if flat else (1.75, 1.08)
     return _developed(falling(canvas.rgb, scene, light), exposure, colourful), canvas.ids
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from aigc.scenes.arrays import Dice, Floats, look_up, mix, smooth, tile
+from aigc.scenes.progress import OnStep, ignored, part
 from aigc.scenes.vocabulary import Style
 
 
-def styled(rgb: Floats, style: Style, seed: int, *, wraps: bool = False) -> Floats:
+def styled(rgb: Floats, style: Style, seed: int, *, wraps: bool = False, on_step: OnStep = ignored) -> Floats:
     """The picture in a style; 'rendered', 'flat' and '3-D' are drawn so, and left as they are.
 
     Args:
@@ -19,17 +20,18 @@ def styled(rgb: Floats, style: Style, seed: int, *, wraps: bool = False) -> Floa
         style: What to turn it into.
         seed: Chooses the strokes.
         wraps: The right edge continues at the left one: no seam, no margin.
+        on_step: Hears how far the painting is.
     """
     if style == "pixel art":
         return _pixels(rgb)
     if style not in ("watercolour", "oil"):
         return rgb
     if not wraps:
-        return _watercolour(rgb, seed) if style == "watercolour" else _oil(rgb, seed)
+        return _watercolour(rgb, seed) if style == "watercolour" else _oil(rgb, seed, on_step)
     width = rgb.shape[2]
     beside = max(2, width // 8)
     wide = np.concatenate([rgb[:, :, -beside:], rgb, rgb[:, :, :beside]], axis=2)
-    painted = _watercolour(wide, seed, margin=False) if style == "watercolour" else _oil(wide, seed)
+    painted = _watercolour(wide, seed, margin=False) if style == "watercolour" else _oil(wide, seed, on_step)
     middle, before = painted[:, :, beside : beside + width], painted[:, :, :beside]
     share = smooth(0, 1, np.arange(1, beside + 1, dtype=np.float32) / beside)
     return np.concatenate([middle[:, :, :-beside], mix(middle[:, :, -beside:], before, share)], axis=2)
@@ -67,7 +69,9 @@ def _at(rgb: Floats, x: Floats, y: Floats) -> Floats:
     return rgb[:, row, column]
 
 
-def _strokes(rgb: Floats, length: float, seed: int, layer: int, under: Floats, relief: Floats) -> tuple[Floats, Floats]:
+def _strokes(
+    rgb: Floats, length: float, seed: int, layer: int, under: Floats, relief: Floats, on_step: OnStep
+) -> tuple[Floats, Floats]:
     """One layer of brush strokes of this length (picture heights), each of one colour, along the edges of the picture.
 
     Every cell of a jittered grid holds one stroke; a pixel shows the topmost of the strokes of its nine cells.
@@ -103,15 +107,17 @@ def _strokes(rgb: Floats, length: float, seed: int, layer: int, under: Floats, r
             shown = np.where(chosen, tone, shown)
             bristle = np.sin(across * 11 + lot[..., 2] * 30) * 0.5 + (1 - np.abs(across)) * 1.4
             relief = np.where(chosen, bristle, relief)
+            on_step((dr * 3 + dc + 5) / 9)
     return shown, relief
 
 
-def _oil(rgb: Floats, seed: int) -> Floats:
+def _oil(rgb: Floats, seed: int, on_step: OnStep) -> Floats:
     """Strokes from large to small over one another, lit from the upper left."""
     _, height, width = rgb.shape
     shown, relief = blurred(rgb, max(1, height // 60)), np.zeros((height, width), dtype=np.float32)
     for layer, length in enumerate((0.075, 0.042, 0.024)):
-        fresh, bristles = _strokes(blurred(rgb, int(height * length * 0.10)), length, seed, layer, shown, relief)
+        ground, told = blurred(rgb, int(height * length * 0.10)), part(on_step, layer / 3, (layer + 1) / 3)
+        fresh, bristles = _strokes(ground, length, seed, layer, shown, relief, told)
         if layer:
             detail = np.abs(rgb - blurred(shown, max(1, int(height * length * 0.2)))).max(axis=0)
             wanted = detail > (0.035 if layer == 1 else 0.055)

@@ -70,9 +70,9 @@ def relate(units: list[Unit]) -> Related:
 
 def unimplied(units: list[Unit]) -> Iterator[Grounded]:
     """All concepts in order, but what a word only implies not where something else is said about it."""
-    said = {slot(unit.grounded[0].concept) for unit in units}
+    said = {slot(unit.grounded[0].concept) for unit in units if unit.role != "hint"}
     for unit in units:
-        for index, each in enumerate(unit.grounded):
+        for index, each in enumerate(unit.grounded, start=unit.role == "hint"):
             if index == 0 or unit.role in ("kind", "backdrop") or slot(each.concept) not in said - {"extra"}:
                 yield each
 

@@ -161,13 +161,16 @@ def test_english_and_chinese_are_the_same_numbers() -> None:
     two = understood(ImageRequest(prompt="日落时的湖泊", seed=0), 999, 8, STYLES)
     assert set(one.numbers) == set(two.numbers)
     assert one.facts == {
-        "understood": [{"words": "lake", "as": "place:lake"}, {"words": "at sunset", "as": "time:sunset"}]
+        "grounded": [
+            {"text": "lake", "concept": "place:lake", "how": "word"},
+            {"text": "at sunset", "concept": "time:sunset", "how": "word"},
+        ]
     }
 
 
 def test_what_is_not_understood_is_told() -> None:
     found = understood(ImageRequest(prompt="a fox reading Kant", seed=0), 999, 8, STYLES)
-    assert "Kant" in " ".join(found.facts["not_understood"])
+    assert "Kant" in " ".join(found.facts["unknown"])
 
 
 def test_a_style_is_as_if_the_prompt_said_it() -> None:
