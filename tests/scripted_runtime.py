@@ -23,8 +23,13 @@ from aigc.types import (
     EngineFile,
     Event,
     Finished,
+    ImageMade,
+    ImageRequest,
+    ImagesDone,
+    ImageStep,
     ModelSpec,
     Request,
+    RestoreRequest,
     Started,
     TextRequest,
     TokenizeRequest,
@@ -34,6 +39,7 @@ from aigc.types import (
     TopLogprob,
     Usage,
 )
+from tiny_painter import TinyPainter
 
 Step = Event | float | AigcError | Exception
 Script = Callable[[Request], Sequence[Step]]
@@ -72,8 +78,29 @@ def pieces(request: TextRequest) -> list[str]:
     return ["Paris", " is", " the", " capital", "."]
 
 
+def painted(request: ImageRequest | RestoreRequest) -> Iterator[Step]:
+    """What `aigc.engines.pictures.PictureService` would tell."""
+    painter = TinyPainter()
+    painter.check(request)
+    for index in range(request.n if isinstance(request, ImageRequest) else 1):
+        told: list[Step] = []
+        painting = painter.paint(
+            request,
+            index,
+            lambda step, steps, preview, told=told, index=index: told.append(  # type: ignore[misc]
+                ImageStep(index=index, step=step, steps=steps, preview=preview)
+            ),
+        )
+        yield from told
+        yield ImageMade(index=index, image=painting.image, seed=painting.seed, facts=painting.facts)
+    yield ImagesDone(fingerprint=painter.fingerprint)
+
+
 def answer(request: Request) -> Iterator[Step]:
     """What a well-behaved engine would tell."""
+    if isinstance(request, (ImageRequest, RestoreRequest)):
+        yield from painted(request)
+        return
     if isinstance(request, EmbedRequest):
         width = request.dimensions or WIDTH
         value = 1 / math.sqrt(width)
@@ -111,7 +138,7 @@ def answer(request: Request) -> Iterator[Step]:
 
 
 class ScriptedRuntime:
-    """Three models: ``scripted`` (chat and completion), ``team/chat-model`` (chat), ``vectors`` (embedding)."""
+    """``scripted`` (chat, completion), ``team/chat-model`` (chat), ``vectors`` (embedding), and three for pictures."""
 
     def __init__(self, settings: Settings) -> None:
         self.script: Script = lambda request: list(answer(request))
@@ -123,6 +150,9 @@ class ScriptedRuntime:
             spec("scripted", "chat", "completion"),
             spec("team/chat-model", "chat"),
             spec("vectors", "embedding"),
+            spec("aigc-v1", "image", "image_edit"),
+            spec("aigc-scenes", "image", "panorama"),
+            spec("aigc-restore", "restoration"),
         ]
         self._aliases = naming.aliases(settings)
 

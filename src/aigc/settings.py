@@ -114,6 +114,7 @@ class Settings:
     hang_seconds: float = _setting(10.0, "A worker that is silent this long is replaced.")
     grace_seconds: float = _setting(30.0, "How long running answers may go on after SIGTERM.")
     max_body_bytes: int = _setting(8 * 2**20, "Longest request body.")
+    max_upload_bytes: int = _setting(70 * 2**20, "Longest body of a request that brings pictures.")
     body_seconds: float = _setting(30.0, "Longest time that a client may take to send its request.")
     stored_days: float = _setting(30.0, "Days that a chat with `store: true` is kept; 0: until somebody deletes it.")
     stored_completions: int = _setting(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import sys
 from collections.abc import Iterator
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from live_server import Live, live
 
@@ -37,6 +40,16 @@ ALLOWED = {
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
 SOUND = {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}}
 FILE = {"type": "file", "file": {"file_id": "file-1"}}
+
+
+def picture_file(*, mask: bool = False) -> bytes:
+    """64x32 pixels; of a mask the left half is transparent."""
+    image = Image.new("RGBA", (64, 32), (200, 50, 50, 255))
+    if mask:
+        image.paste((0, 0, 0, 0), (0, 0, 32, 32))
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return out.getvalue()
 
 
 def user(content: Any) -> list[dict[str, Any]]:
@@ -137,10 +150,42 @@ EMBEDDING: Cases = {
     "dimensions": ([{"dimensions": 2}], []),
     "user": ([{"user": "u"}], []),
 }
+PICTURE = {"image_url": "data:image/png;base64," + base64.b64encode(picture_file()).decode()}
+MASK = {"image_url": "data:image/png;base64," + base64.b64encode(picture_file(mask=True)).decode()}
+ELSEWHERE = [{"file_id": "file-1"}, {"image_url": "https://example.com/a.png"}]
+VARIED: Cases = {
+    "model": ([{"model": "gpt-image-1"}, {"model": "dall-e-2"}, {"model": "aigc-v1"}], []),
+    "n": ([{"n": 1}, {"n": 10}], []),
+    "response_format": ([{"response_format": "b64_json"}, {"response_format": "url"}], []),
+    "size": ([{"size": "auto"}, {"size": "64x32"}], []),
+    "user": ([{"user": "u"}], []),
+}
+PAINTED: Cases = VARIED | {
+    "prompt": ([{"prompt": "x" * 32_000}], []),
+    "quality": ([{"quality": "auto"}, {"quality": "standard"}, {"quality": "medium"}], ["low", "high", "hd"]),
+    "output_format": ([{"output_format": "png"}, {"output_format": "jpeg"}, {"output_format": "webp"}], []),
+    "output_compression": ([{"output_compression": 100}, {"output_format": "jpeg", "output_compression": 0}], []),
+    "stream": ([{"stream": True}, {"stream": False}], []),
+    "partial_images": ([{"stream": True, "partial_images": 3}, {"partial_images": 0}], []),
+    "background": ([{"background": "auto"}, {"background": "opaque"}, {"background": "transparent"}], []),
+}
+GENERATION: Cases = PAINTED | {
+    "moderation": ([{"moderation": "auto"}, {"moderation": "low"}], []),
+    "style": ([{"style": "watercolour"}], ["vivid", "natural"]),
+}
+EDIT: Cases = PAINTED | {
+    "image": ([{"image": [PICTURE]}], [[PICTURE, PICTURE], *ELSEWHERE]),
+    "mask": ([{"mask": MASK}], ELSEWHERE),
+    "input_fidelity": ([{"input_fidelity": "low"}], ["high"]),
+}
+VARIATION: Cases = VARIED | {"image": ([{"image": PICTURE}], ELSEWHERE)}
 ENDPOINTS: dict[str, tuple[str, dict[str, Any], Cases]] = {
     "CreateChatCompletionRequest": ("/v1/chat/completions", {"model": "default", "messages": user("hi")}, CHAT),
     "CreateCompletionRequest": ("/v1/completions", {"model": "default", "prompt": "hi"}, COMPLETION),
     "CreateEmbeddingRequest": ("/v1/embeddings", {"model": "vectors", "input": "hi"}, EMBEDDING),
+    "CreateImageRequest": ("/v1/images/generations", {"prompt": "hi"}, GENERATION),
+    "CreateImageEditRequest": ("/v1/images/edits", {"prompt": "hi", "image": PICTURE}, EDIT),
+    "CreateImageVariationRequest": ("/v1/images/variations", {"image": PICTURE}, VARIATION),
 }
 
 
@@ -328,3 +373,62 @@ def test_embeddings_refuse_by_path_too(server: Live, value: Any, param: str) -> 
     with server.client() as client:
         response = client.post("/v1/embeddings", json={"model": "vectors", "input": value})
     assert (response.status_code, response.json()["error"]["param"]) == (400, param)
+
+
+@pytest.mark.parametrize(
+    ("more", "param", "code"),
+    [
+        ({"prompt": ""}, "prompt", "invalid_value"),
+        ({"prompt": " \n"}, "prompt", "invalid_value"),
+        ({"prompt": "x" * 32_001}, "prompt", "invalid_value"),
+        ({"prompt": 5}, "prompt", "invalid_type"),
+        ({"n": 0}, "n", "invalid_value"),
+        ({"n": 11}, "n", "invalid_value"),
+        ({"n": "2"}, "n", "invalid_type"),
+        ({"size": "0x64"}, "size", "invalid_value"),
+        ({"size": "64"}, "size", "invalid_value"),
+        ({"size": "99999x99999"}, "size", "invalid_value"),
+        ({"seed": -1}, "seed", "invalid_value"),
+        ({"seed": 2**63 - 1, "n": 2}, "seed", "invalid_value"),
+        ({"steps": 0}, "steps", "invalid_value"),
+        ({"guidance": 101}, "guidance", "invalid_value"),
+        ({"partial_images": 4, "stream": True}, "partial_images", "invalid_value"),
+        ({"partial_images": 1}, "partial_images", "invalid_value"),
+        ({"progress": True}, "progress", "invalid_value"),
+        ({"output_format": "gif"}, "output_format", "invalid_value"),
+        ({"output_compression": 101}, "output_compression", "invalid_value"),
+        ({"output_compression": 50}, "output_compression", "invalid_value"),
+        ({"output_format": "jpeg", "background": "transparent"}, "background", "invalid_value"),
+        ({"detach": True, "stream": True}, "detach", "invalid_value"),
+        ({"response_format": "url", "stream": True}, "response_format", "unsupported_parameter"),
+        ({"model": "default", "strength": 0.5}, "strength", "unknown_parameter"),
+    ],
+)
+def test_pictures_refuse_by_name(server: Live, more: dict[str, Any], param: str, code: str) -> None:
+    with server.client() as client:
+        response = client.post("/v1/images/generations", json={"prompt": "hi"} | more)
+    error = response.json()["error"]
+    assert (response.status_code, error["param"], error["code"]) == (400, param, code)
+    assert len(error["message"]) < 300
+
+
+@pytest.mark.parametrize(
+    ("more", "param", "code"),
+    [
+        ({"image": None}, "image", "invalid_value"),
+        ({"images": [PICTURE]}, "image", "invalid_value"),
+        ({"image": []}, "image", "invalid_value"),
+        ({"image": {"image_url": "data:image/png;base64,!"}}, "image.0", "invalid_value"),
+        ({"image": {"image_url": "data:image/png;base64,AAAA"}}, "image", "invalid_image_file"),
+        ({"image": {"image_url": 5}}, "image.0", "invalid_value"),
+        ({"mask": {"image_url": PICTURE["image_url"], "x": 1}}, "mask", "invalid_value"),
+        ({"mask": PICTURE}, "mask", "invalid_image_file"),
+        ({"strength": 1.5}, "strength", "invalid_value"),
+    ],
+)
+def test_edits_refuse_by_name(server: Live, more: dict[str, Any], param: str, code: str) -> None:
+    with server.client() as client:
+        response = client.post("/v1/images/edits", json={"prompt": "hi", "image": PICTURE} | more)
+    error = response.json()["error"]
+    assert (response.status_code, error["code"]) == (400, code), error
+    assert error["param"] in (param, param.removesuffix(".0"))

@@ -145,6 +145,30 @@ def test_embeddings_and_models(server: Live) -> None:
     check(server.http.get("/v1/models/gpt-4o").json(), "Model")
 
 
+def of_a_gpt_size(answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer with a size of OpenAI's models: its document lists no others, though it takes any."""
+    assert answer["size"] == "64x64"
+    return answer | {"size": "1024x1024"}
+
+
+@pytest.mark.parametrize("more", [{}, {"n": 2, "response_format": "url"}, {"background": "transparent"}])
+def test_pictures(server: Live, more: dict[str, Any]) -> None:
+    answer = server.http.post("/v1/images/generations", json={"prompt": "a fox"} | more).json()
+    check(of_a_gpt_size(answer), "ImagesResponse")
+
+
+def test_events_of_pictures(server: Live) -> None:
+    body = {"prompt": "a fox", "stream": True, "partial_images": 2}
+    found = [
+        json.loads(line.removeprefix("data: "))
+        for line in server.http.post("/v1/images/generations", json=body).text.splitlines()
+        if line.startswith("data: {")
+    ]
+    assert len(found) == 3
+    for event in found:
+        check(of_a_gpt_size(event), "ImageGenStreamEvent")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [

@@ -94,3 +94,22 @@ class SessionRow(Base):
     owner: Mapped[str] = mapped_column(String(128))
     key_id: Mapped[str] = mapped_column(String(128))
     ends: Mapped[int] = mapped_column(BigInteger)
+
+
+class PictureRow(Base):
+    """A picture that is kept for an address, or the job of a detached request with its answer."""
+
+    __tablename__ = "pictures"
+    __table_args__ = (Index("ix_pictures_ends", "ends"), Index("ix_pictures_size", "owner", "size"))
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(128))
+    created: Mapped[int] = mapped_column(BigInteger)
+    ends: Mapped[int] = mapped_column(BigInteger)
+    """When it is forgotten."""
+    state: Mapped[str] = mapped_column(String(16))
+    run: Mapped[str] = mapped_column(String(32))
+    """Which start of a server works on it: no other one knows more."""
+    media_type: Mapped[str] = mapped_column(String(128))
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    size: Mapped[int] = mapped_column(BigInteger)

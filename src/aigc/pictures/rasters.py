@@ -85,3 +85,12 @@ def over(raster: Raster, ground: int = 255) -> Raster:
     alpha = pixels[:, :, 3:]
     mixed = (pixels[:, :, :3] * alpha + ground * (255 - alpha) + 127) // 255
     return from_array(mixed.astype(np.uint8))
+
+
+def scaled(raster: Raster, width: int, height: int) -> Raster:
+    """The same picture in another size."""
+    from PIL import Image
+
+    if (raster.width, raster.height) == (width, height):
+        return raster
+    return from_image(to_image(raster).resize((width, height), Image.Resampling.LANCZOS))

@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from aigc.db.completions import Completions
 from aigc.db.keys import Keys
+from aigc.db.pictures import Pictures
 from aigc.db.replies import Replies
 from aigc.db.sessions import Sessions
 from aigc.errors import AigcError
@@ -31,6 +32,8 @@ from aigc.server.completions import router as completions
 from aigc.server.embeddings import router as embeddings
 from aigc.server.hosts import HostCheck
 from aigc.server.idempotency import Idempotency
+from aigc.server.images import router as images
+from aigc.server.images.jobs import Jobs
 from aigc.server.limits import BodyLimit, Closing, HeaderLimit
 from aigc.server.login import router as login
 from aigc.server.metrics import Metrics
@@ -64,6 +67,8 @@ def create_app(settings: Settings, runtime: Runtime, keys: Keys, *, page: bool =
     )
     replies = Replies(keys.database)
     sessions = Sessions(keys.database, settings.api_key or "")
+    pictures = Pictures(keys.database)
+    jobs = Jobs(runtime, pictures)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -73,9 +78,10 @@ def create_app(settings: Settings, runtime: Runtime, keys: Keys, *, page: bool =
             app.state.start_error = error
             raise
         try:
-            async with housekeeping.regularly(kept.purge, replies.purge, sessions.purge):
+            async with housekeeping.regularly(kept.purge, replies.purge, sessions.purge, pictures.purge):
                 yield
         finally:
+            await jobs.close()
             await runtime.close()
 
     app = FastAPI(
@@ -99,6 +105,7 @@ def create_app(settings: Settings, runtime: Runtime, keys: Keys, *, page: bool =
         stored.create(kept, runtime),
         completions.create(runtime, metrics),
         embeddings.create(runtime),
+        images.create(runtime, pictures, jobs),
         tokenize.create(runtime),
         models.create(runtime),  # after those whose paths begin with /v1/engines/{engine}
         system.create(runtime, metrics, app.version),
@@ -112,7 +119,7 @@ def create_app(settings: Settings, runtime: Runtime, keys: Keys, *, page: bool =
     # The last one added is the outermost.
     public = PUBLIC | files.keys()
     app.add_middleware(Idempotency, replies=replies)
-    app.add_middleware(BodyLimit, settings=settings, closing=closing, public=public)
+    app.add_middleware(BodyLimit, settings=settings, closing=closing, public=public, uploads=images.UPLOADS)
     app.add_middleware(Auth, keys=keys, sessions=sessions, public=public)
     app.add_middleware(HostCheck, settings=settings)
     app.add_middleware(HeaderLimit)

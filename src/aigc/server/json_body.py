@@ -44,13 +44,13 @@ class JsonRoute(APIRoute):
             trace.of(request.scope).route = self.path_format
             if raw := await request.body():
                 value = parse(raw) if len(raw) <= _THREAD_BYTES else await asyncio.to_thread(parse, raw)
-                request = _Parsed(request, raw, value)
+                request = ParsedRequest(request, raw, value)
             return await handler(request)
 
         return handle
 
 
-class _Parsed(Request):
+class ParsedRequest(Request):
     """A request whose body has been read and parsed."""
 
     def __init__(self, request: Request, raw: bytes, value: Any) -> None:
@@ -59,6 +59,7 @@ class _Parsed(Request):
         self._parsed = value
 
     async def json(self) -> Any:
+        """What was parsed."""
         return self._parsed
 
 

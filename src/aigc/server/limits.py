@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Iterator, Set
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -98,11 +99,16 @@ class BodyLimit:
         settings: size and time.
         closing: whether anything new begins.
         public: paths that need no key; their bodies may have `MAX_PUBLIC_BYTES` at most.
+        uploads: paths that take files: forms as well as JSON, and longer bodies.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings, closing: Closing, public: Set[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: Settings, closing: Closing, public: Set[str], uploads: Set[str] = frozenset()
+    ) -> None:
         self._app = app
         self._public = public
+        self._uploads = uploads
+        self._max_upload_bytes = settings.max_upload_bytes
         self._max_bytes = settings.max_body_bytes
         self._max_seconds = settings.body_seconds
         self._closing = closing
@@ -114,11 +120,11 @@ class BodyLimit:
             return
         if self._closing.begun:
             raise ShuttingDown("the server is shutting down", retry_after_seconds=5)
-        max_bytes = min(self._max_bytes, MAX_PUBLIC_BYTES) if scope["path"] in self._public else self._max_bytes
-        _check_length(scope, max_bytes)
-        body = await self._body(receive, max_bytes)
+        limit = self._limit(scope["path"])
+        _check_length(scope, limit)
+        body = await self._body(receive, limit)
         if body:
-            _check_media_type(scope)
+            _check_media_type(scope, forms=scope["path"] in self._uploads)
         pending: Message | None = {"type": "http.request", "body": body, "more_body": False}
 
         async def replay() -> Message:
@@ -130,44 +136,59 @@ class BodyLimit:
 
         await self._app(scope, replay, send)
 
-    async def _body(self, receive: Receive, max_bytes: int) -> bytes:
+    def _limit(self, path: str) -> _Limit:
+        if path in self._public:
+            return _Limit(min(self._max_bytes, MAX_PUBLIC_BYTES), None)
+        if path in self._uploads:
+            return _Limit(self._max_upload_bytes, "AIGC_MAX_UPLOAD_BYTES")
+        return _Limit(self._max_bytes, "AIGC_MAX_BODY_BYTES")
+
+    async def _body(self, receive: Receive, limit: _Limit) -> bytes:
         try:
-            return await asyncio.wait_for(_read(receive, max_bytes), self._max_seconds)
+            return await asyncio.wait_for(_read(receive, limit), self._max_seconds)
         except (asyncio.TimeoutError, TimeoutError) as error:
             raise RequestTimeout(f"the body did not arrive within {self._max_seconds:g} seconds") from error
 
 
-def _check_length(scope: Scope, max_bytes: int) -> None:
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    max_bytes: int
+    setting: str | None
+    """Where it can be changed."""
+
+    def exceeded(self, seen: str) -> TooLarge:
+        hint = None if self.setting is None else f"see {self.setting}"
+        return TooLarge(f"the body has {seen} bytes; accepted: {self.max_bytes}", hint=hint)
+
+
+def _check_length(scope: Scope, limit: _Limit) -> None:
     if any(name == b"content-length" for name, _ in scope["headers"]):
         length = header(scope, b"content-length") or ""
         if not length.isascii() or not length.isdigit():
             raise UserError("Content-Length must be one whole number")
-        if int(length[:20]) > max_bytes:
-            raise _too_large(length[:20], max_bytes)
+        if int(length[:20]) > limit.max_bytes:
+            raise limit.exceeded(length[:20])
 
 
-async def _read(receive: Receive, max_bytes: int) -> bytes:
+async def _read(receive: Receive, limit: _Limit) -> bytes:
     body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Cancelled("the client left while sending")
         body += message.get("body", b"")
-        if len(body) > max_bytes:
-            raise _too_large(f"more than {max_bytes}", max_bytes)
+        if len(body) > limit.max_bytes:
+            raise limit.exceeded(f"more than {limit.max_bytes}")
         if not message.get("more_body", False):
             return bytes(body)
 
 
-def _too_large(seen: str, max_bytes: int) -> TooLarge:
-    hint = None if max_bytes == MAX_PUBLIC_BYTES else "see AIGC_MAX_BODY_BYTES"
-    return TooLarge(f"the body has {seen} bytes; accepted: {max_bytes}", hint=hint)
-
-
-def _check_media_type(scope: Scope) -> None:
+def _check_media_type(scope: Scope, *, forms: bool) -> None:
     kind, _, parameters = (header(scope, b"content-type") or "").partition(";")
-    charset = parameters.strip().lower().replace('"', "")
-    if kind.strip().lower() != "application/json" or charset not in ("", "charset=utf-8", "charset=utf8"):
-        raise WrongMediaType("Content-Type must be application/json, in UTF-8")
+    kind, charset = kind.strip().lower(), parameters.strip().lower().replace('"', "")
+    is_json = kind == "application/json" and charset in ("", "charset=utf-8", "charset=utf8")
+    if not is_json and not (forms and kind == "multipart/form-data"):
+        also = ", or multipart/form-data" if forms else ""
+        raise WrongMediaType(f"Content-Type must be application/json, in UTF-8{also}")
     if header(scope, b"content-encoding") not in (None, "identity"):
         raise WrongMediaType("Content-Encoding is not accepted: send the body uncompressed")

@@ -1,0 +1,1 @@
+"""``/v1/images``: generations, edits, variations, and our own restorations, panoramas and jobs."""
