@@ -50,7 +50,7 @@ $(RUN_ENV)/ready: pyproject.toml | python
 $(TEST_ENV)/ready: pyproject.toml | python
 	@echo "setting up the test environment in $(TEST_ENV) ..." >&2
 	@$(PYTHON) -m venv $(TEST_ENV)
-	@$(TEST_ENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,train]'
+	@$(TEST_ENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,train,diffusers]'
 	@touch $@
 
 run: $(RUN_ENV)/ready

@@ -75,6 +75,13 @@ _ENGINES = {
         prepare=("aigc.engines.model_folder", "prepare"),
     ),
     "scenes": _Engine(module="aigc.engines.scenes", attribute="ScenePainter", kind="painter"),
+    "diffusers": _Engine(
+        module="aigc.engines.diffusers",
+        attribute="DiffusersPainter",
+        kind="painter",
+        package=("diffusers", "'aigc-studio[diffusers]'"),
+        prepare=("aigc.engines.diffusers_folder", "prepare"),
+    ),
     "echo": _Engine(module="aigc.engines.echo", attribute="EchoEngine", kind="text", features=ALL),
 }
 """In order of preference where a file suits several."""
@@ -125,10 +132,12 @@ def engines_for(weights: Path) -> Sequence[str]:
     Raises:
         InvalidModelFile: it begins like a model file and isn't one, or it can't be read.
     """
-    from aigc.engines import e5_file, gguf_header, model_folder, openvino_convert
+    from aigc.engines import diffusers_folder, e5_file, gguf_header, model_folder, openvino_convert
 
     if weights.is_dir():
-        return [model_folder.read(weights).engine] if (weights / model_folder.DESCRIPTION).exists() else []
+        if (weights / model_folder.DESCRIPTION).exists():
+            return [model_folder.read(weights).engine]
+        return ["diffusers"] if diffusers_folder.is_pipeline(weights) else []
     try:
         if gguf_header.is_gguf(weights):
             header = gguf_header.read(weights)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from aigc.engines import gguf_header, infill, model_folder, vocabulary
+from aigc.engines import diffusers_folder, gguf_header, infill, model_folder, vocabulary
 from aigc.engines.model_folder import ModelFolder
 from aigc.errors import InvalidModelFile
 from aigc.store.entry import Card, Entry, Licence, Source
@@ -79,13 +79,15 @@ def entry_of_gguf(model_id: str, facts: Facts, size_bytes: int, engines: Sequenc
 
 
 def entry_of_folder(model_id: str, folder: Path, size_bytes: int, engines: Sequence[str], source: Source) -> Entry:
-    """An entry for a folder of ours, or one in the layout of Hugging Face or of OpenVINO.
+    """An entry for a folder of ours, one with a pipeline of diffusers, or one as Hugging Face or OpenVINO write it.
 
     Raises:
-        InvalidModelFile: neither ``model.json`` nor ``config.json``, or one that says too little.
+        InvalidModelFile: none of these, or its description says too little; a pipeline that isn't accepted.
     """
     if (folder / model_folder.DESCRIPTION).exists():
         return _entry_of_pictures(model_id, model_folder.read(folder), size_bytes, source)
+    if diffusers_folder.is_pipeline(folder):
+        return _entry_of_pipeline(model_id, diffusers_folder.read(folder), size_bytes, engines, source)
     config = _json(folder / "config.json")
     context = config.get("max_position_embeddings")
     if isinstance(context, bool) or not isinstance(context, int) or not 1 <= context <= 2**30:
@@ -126,6 +128,27 @@ def _entry_of_pictures(model_id: str, model: ModelFolder, size_bytes: int, sourc
         engines=(model.engine,),
         sources=(source,),
         languages=model.languages,
+        format="folder",
+    )
+
+
+def _entry_of_pipeline(
+    model_id: str, found: diffusers_folder.PipelineFolder, size_bytes: int, engines: Sequence[str], source: Source
+) -> Entry:
+    return Entry(
+        id=model_id,
+        title=model_id,
+        capabilities=found.capabilities,
+        architecture=found.pipeline,
+        parameters=found.parameters,
+        quantisation=found.variant or "unknown",
+        size_bytes=size_bytes,
+        licence=Licence(spdx="NOASSERTION", notice="The folder's own documents say under which terms it may be used."),
+        card=Card(en=f"{model_id}, added by hand.", zh=f"{model_id}，手动添加。"),
+        context_tokens=0,
+        memory_bytes=size_bytes,
+        engines=tuple(engines),
+        sources=(source,),
         format="folder",
     )
 

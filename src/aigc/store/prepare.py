@@ -69,7 +69,7 @@ def prepare_engines(
             file = engines.prepare(name, weights, (into or root) / name, report)
         except (EngineError, InvalidModelFile) as error:
             _log.warning("%s can't be prepared for %s: %s", root.name, name, error.message)
-            failed[name] = error.message
+            failed[name] = f"{error.message} ({error.hint})" if error.hint else error.message
             continue
         report(1.0)
         ready.append(_relative(file, root))

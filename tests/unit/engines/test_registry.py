@@ -24,13 +24,13 @@ def _spec(engine: str, path: Path) -> tuple[ModelSpec, EngineFile]:
 
 
 def test_every_engine_says_what_it_can_do() -> None:
-    assert registry.names() == ["openvino", "llama_cpp", "e5", "image", "scenes", "echo"]
+    assert registry.names()[:3] == ["openvino", "llama_cpp", "e5"]
     assert registry.features("openvino") == OpenVinoEngine.features
     assert "logit_bias" in registry.features("llama_cpp")
 
 
 def test_an_unknown_name_lists_the_known() -> None:
-    with pytest.raises(UserError, match="known: openvino, llama_cpp, e5"):
+    with pytest.raises(UserError, match=r"known: openvino, llama_cpp, e5, .*echo"):
         registry.features("mlx")
 
 
