@@ -58,7 +58,7 @@ class ImagePainter:
     def __init__(self, spec: ModelSpec, file: EngineFile, options: LoadOptions) -> None:
         self._networks = Networks(Path(file.path), options.threads)
         self._spec = spec
-        self.fingerprint = f"image-{self._networks.digest[:12]}"
+        self.fingerprint = f"image-{self._networks.digest[:12]}-{self._networks.precision}"
 
     def check(self, request: PictureRequest) -> None:
         """See `aigc.engines.base.Painter.check`."""

@@ -62,13 +62,14 @@ class Networks:
     Args:
         folder: with ``model.json``.
         threads: compute threads.
+        precision: ``bf16`` or ``f32``; None: bf16 where the CPU has it.
 
     Raises:
         InvalidModelFile: something is missing, damaged, or of another form.
         EngineError: OpenVINO can't open it.
     """
 
-    def __init__(self, folder: Path, threads: int) -> None:
+    def __init__(self, folder: Path, threads: int, precision: str | None = None) -> None:
         import openvino
 
         model = model_folder.read(folder)
@@ -78,7 +79,8 @@ class Networks:
             raise InvalidModelFile(f"{folder / model_folder.DESCRIPTION} suits no picture engine: {error}") from error
         self.digest = model.digest
         core = openvino.Core()
-        options: dict[str, Any] = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": precision(core)}
+        self.precision = precision or best_precision(core)
+        options: dict[str, Any] = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": self.precision}
 
         def opened(name: str) -> CompiledModel:
             content = model_folder.contents(folder, model, name)
@@ -135,7 +137,7 @@ class Networks:
         return found
 
 
-def precision(core: Any) -> str:
+def best_precision(core: Any) -> str:
     """In what OpenVINO should compute on this CPU: bf16 where that is in its hardware."""
     able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return "bf16" if "BF16" in able else "f32"

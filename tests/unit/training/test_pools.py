@@ -62,6 +62,23 @@ def test_held_out_photographs_never_occur_in_training(tmp_path: Path) -> None:
     assert (held, seen) == ({200}, {0, 50, 100, 150})
 
 
+def test_captions_lie_beside_photographs_and_keep_them_whole(tmp_path: Path) -> None:
+    wide = np.zeros((16, 16, 3), np.uint8)
+    wide[:, :8] = 255
+    for number in range(5):
+        image.fromarray(wide).save(tmp_path / f"{number}.png")
+        (tmp_path / f"{number}.txt").write_text("a white house left of a rock\n\n 石头左边的白房子 \n", "utf-8")
+    before = Photographs(tmp_path, 8).identity
+    for index in range(8):
+        sample = Photographs(tmp_path, 8).sample("photo", index, False)
+        assert sample.english == ("a white house left of a rock",)
+        assert sample.chinese == ("石头左边的白房子",)
+        assert sample.pixels[:, :4].min() > 240
+        assert sample.pixels[:, 4:].max() < 15
+    (tmp_path / "0.txt").write_text("a black house", "utf-8")
+    assert Photographs(tmp_path, 8).identity != before
+
+
 def test_too_few_photographs_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds 0 photographs; accepted: at least 5"):
         Photographs(tmp_path, 16).identity  # noqa: B018
