@@ -1,6 +1,6 @@
-"""What our picture model makes of a prompt: numbers of concepts, and an account of what was understood.
+"""What our picture models make of a prompt: concepts, and an account of what was understood.
 
-Knows: prompts, concepts, the model's vocabulary. Does not know: networks.
+Knows: prompts, concepts, a model's vocabulary. Does not know: networks, scenes.
 """
 
 from __future__ import annotations
@@ -28,36 +28,47 @@ class Words:
     facts: JSON
 
 
+def read_prompt(prompt: str) -> Reading:
+    """What a prompt says.
+
+    Raises:
+        UserError: it is empty, too long, or none of its words means anything here.
+    """
+    if len(prompt) > _MOST_CHARACTERS:
+        raise UserError(f"prompt has {len(prompt)} characters; accepted: at most {_MOST_CHARACTERS}", param="prompt")
+    if not prompt.strip():
+        raise UserError("prompt is empty", param="prompt", hint="Say what to draw, for example 'a lake at dawn'.")
+    reading = read(prompt)
+    if not reading.concepts and reading.unknown:
+        raise UserError(
+            f"nothing in the prompt means anything to this model: {', '.join(reading.unknown)[:200]}",
+            param="prompt",
+            hint="It draws places, seasons, hours, weather, animals, buildings, vehicles, plants, for example "
+            "'a red fox in a snowy forest at night'.",
+        )
+    return reading
+
+
 def understood(request: ImageRequest, known: int, most: int, styles: Collection[str]) -> Words:
-    """Read the prompt and what the request says beside it.
+    """Read the prompt and what the request says beside it, for a model with a vocabulary.
 
     Args:
-        request: with ``prompt``, ``style``, ``panorama``.
+        request: with ``prompt``, ``style``, ``panorama``; the prompt may be empty where a picture is given.
         known: highest concept number that the model was trained with.
         most: concepts that it can take.
         styles: those that it knows.
 
     Raises:
-        UserError: nothing is understood, too much is said, or prompt and style contradict each other.
+        UserError: see `read_prompt`; too much is said, or prompt and style contradict each other.
     """
-    if len(request.prompt) > _MOST_CHARACTERS:
-        raise UserError(
-            f"prompt has {len(request.prompt)} characters; accepted: at most {_MOST_CHARACTERS}", param="prompt"
-        )
-    reading = read(request.prompt)
-    concepts = [c for c in reading.concepts if NUMBERS[c] <= known]
+    concepts: list[str] = []
+    facts: JSON = {}
+    if request.prompt.strip() or request.image is None:
+        reading = read_prompt(request.prompt)
+        concepts, facts = _known(reading, known)
     concepts += _style(request, concepts, styles)
     if request.panorama and "projection:panorama" not in concepts:
         concepts.append("projection:panorama")
-    if request.prompt.strip() and not concepts:
-        raise UserError(
-            f"nothing in the prompt means anything to this model: {', '.join(reading.unknown)[:200]}",
-            param="prompt",
-            hint="it draws places, seasons, hours, weather, animals, buildings, vehicles, plants, for example "
-            "'a red fox in a snowy forest at night'",
-        )
-    if not request.prompt.strip() and request.image is None:
-        raise UserError("prompt is empty", param="prompt", hint="say what to draw, for example 'a lake at dawn'")
     if len(concepts) > most:
         raise UserError(
             f"prompt names {len(concepts)} things and properties; accepted: at most {most}",
@@ -65,8 +76,17 @@ def understood(request: ImageRequest, known: int, most: int, styles: Collection[
             hint="say less in one picture",
         )
     numbers = [NUMBERS[c] for c in concepts]
-    padded = np.array(numbers + [-1] * (most - len(numbers)), np.int64)
-    return Words(padded, account(reading, known))
+    return Words(np.array(numbers + [-1] * (most - len(numbers)), np.int64), facts)
+
+
+def _known(reading: Reading, known: int) -> tuple[list[str], JSON]:
+    """The concepts that were trained, and the account; words for later ones are unknown to this model."""
+    facts = reading.account()
+    later = [g["text"] for g in facts["grounded"] if NUMBERS[g["concept"]] > known]
+    if later:
+        facts["grounded"] = [g for g in facts["grounded"] if NUMBERS[g["concept"]] <= known]
+        facts["unknown"] = [*facts.get("unknown", []), *later]
+    return [c for c in reading.concepts if NUMBERS[c] <= known], facts
 
 
 def _style(request: ImageRequest, concepts: list[str], styles: Collection[str]) -> list[str]:
@@ -83,10 +103,3 @@ def _style(request: ImageRequest, concepts: list[str], styles: Collection[str]) 
             hint="leave one of them out",
         )
     return [] if said else [wanted]
-
-
-def account(reading: Reading, known: int) -> JSON:
-    """Which words were understood, as what, and which were not."""
-    taken = tuple(g for g in reading.grounded if NUMBERS[g.concept] <= known)
-    later = tuple(g.text for g in reading.grounded if NUMBERS[g.concept] > known)
-    return Reading(taken, (*reading.unknown, *later), reading.ignored).account()

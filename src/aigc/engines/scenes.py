@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from aigc.engines.base import LoadOptions, Painting, Report
+from aigc.engines.image_words import read_prompt
 from aigc.errors import UnsupportedParameter, UserError
 from aigc.scenes.compose import Composed, compose
 from aigc.scenes.progress import OnStep
-from aigc.scenes.reading import Reading, read
+from aigc.scenes.reading import Reading
 from aigc.scenes.render import Picture, render
 from aigc.scenes.vocabulary import STYLES, Style
 from aigc.types import JSON, EngineFile, ImageRequest, ModelSpec, PictureRequest, Raster
@@ -28,7 +29,6 @@ SMALLEST, LARGEST = 64, 2048
 _USUAL = 512
 _FINE_PIXELS = 1024 * 1024
 """Up to so many pixels are drawn at twice the size and made smaller; more would take too long."""
-_MOST_CHARACTERS = 32_000
 _STEPS = 20
 """A picture's progress is told in so many steps."""
 _REFUSED = ("image", "mask", "strength", "steps", "guidance")
@@ -116,22 +116,9 @@ class _Progress:
 
 def _job(request: ImageRequest) -> _Job:
     """Everything decided but the scene. Raises: UserError for what can't be drawn."""
-    if len(request.prompt) > _MOST_CHARACTERS:
-        raise UserError(
-            f"prompt has {len(request.prompt)} characters; accepted: at most {_MOST_CHARACTERS}", param="prompt"
-        )
-    if not request.prompt.strip():
-        raise UserError("prompt is empty", param="prompt", hint="Say what to draw, for example 'a lake at dawn'.")
     if not 1 <= request.n <= 10:
         raise UserError(f"n is {request.n}; accepted: 1 to 10", param="n")
-    reading = read(request.prompt)
-    if not reading.concepts and reading.unknown:
-        raise UserError(
-            f"nothing in the prompt means anything to this model: {', '.join(reading.unknown)[:200]}",
-            param="prompt",
-            hint="It draws places, seasons, hours, weather, animals, buildings, vehicles, plants, for example "
-            "'a red fox in a snowy forest at night'.",
-        )
+    reading = read_prompt(request.prompt)
     free = request.width is None and request.height is None
     width, height = _size(request, request.panorama or (free and "projection:panorama" in reading.concepts))
     return _Job(reading, width, height, request.panorama, request.transparent, _style(request.style))

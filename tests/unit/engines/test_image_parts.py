@@ -11,6 +11,7 @@ from aigc.engines.image_sizes import Plan, plan, working_size
 from aigc.engines.image_words import understood
 from aigc.errors import UserError
 from aigc.pictures import rasters
+from aigc.scenes.concepts import NUMBERS
 from aigc.types import ImageRequest, Raster
 
 STYLES = ("flat", "oil")
@@ -171,6 +172,14 @@ def test_english_and_chinese_are_the_same_numbers() -> None:
 def test_what_is_not_understood_is_told() -> None:
     found = understood(ImageRequest(prompt="a fox reading Kant", seed=0), 999, 8, STYLES)
     assert "Kant" in " ".join(found.facts["unknown"])
+
+
+def test_words_for_concepts_that_came_after_the_training_are_unknown_to_the_model() -> None:
+    known = NUMBERS["place:lake"]
+    found = understood(ImageRequest(prompt="a lake at sunset", seed=0), known, 8, STYLES)
+    assert [g["concept"] for g in found.facts["grounded"]] == ["place:lake"]
+    assert found.facts["unknown"] == ["at sunset"]
+    assert found.numbers.max() == known
 
 
 def test_a_style_is_as_if_the_prompt_said_it() -> None:
