@@ -181,3 +181,5 @@ def _tell_reading(facts: dict[str, Any]) -> None:
         note(t("understood: {words}", words=words))
     if unknown := facts.get("unknown"):
         note(t("not understood: {words}", words=", ".join(unknown)))
+    if unmet := facts.get("not_shown"):
+        note(t("understood, and not to be seen: {words}", words=", ".join(unmet)))

@@ -123,7 +123,9 @@ class ApiServer:
                     await asyncio.sleep(60)
                 grounded = [{"text": "fox", "concept": "kind:fox"}]
                 facts = {"model": "aigc-v1", "prompt": prompt, "seed": 7 + index, "steps": 2}
-                reading = {"grounded": grounded, "unknown": ["zeppelin"]} if prompt else {}
+                reading = (
+                    {"grounded": grounded, "unknown": ["zeppelin"], "not_shown": ["weather:rain"]} if prompt else {}
+                )
                 file = encode(Raster(width=2, height=1, channels=1, pixels=b"dd"), format, facts={**facts, **reading})
                 picture = {"type": "x.completed", "index": index, "b64_json": base64.b64encode(file).decode()}
                 yield "data: " + json.dumps(picture) + "\n\n"

@@ -38,7 +38,12 @@ def said(err: str) -> list[str]:
 def test_the_file_is_on_stdout_and_how_it_was_made_on_stderr(api, capsys, here: Path) -> None:
     code, out, err = call(capsys, "image", "a red fox", "-o", "fox.png")
     assert (code, out, names(here)) == (0, "fox.png\n", ["fox.png"])
-    assert said(err) == ["  aigc-v1, seed 7, 2 steps", "understood: fox = kind:fox", "not understood: zeppelin"]
+    assert said(err) == [
+        "  aigc-v1, seed 7, 2 steps",
+        "understood: fox = kind:fox",
+        "not understood: zeppelin",
+        "understood, and not to be seen: weather:rain",
+    ]
 
 
 def test_options_reach_the_server_under_the_names_of_the_api(api, capsys) -> None:
