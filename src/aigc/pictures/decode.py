@@ -28,6 +28,7 @@ FORMATS = ("png", "jpeg", "webp", "gif", "bmp", "tiff")
 ACCEPTED = "PNG, JPEG, WebP, GIF, BMP and TIFF"
 
 _MAX_BLOCKS = 400_000
+_MAX_PARTS = 10_000
 _MAX_EXTENSION_BLOCKS = 4096
 """Of a GIF: its blocks have at most 255 bytes, and those of a comment are joined one by one."""
 _MAX_RUN_PIXELS = 2**20
@@ -193,7 +194,9 @@ def _check_gif(data: bytes) -> None:
     """Walk the blocks of the first two frames: Pillow does so as well, much slower. Raises: Malformed."""
     place = 13 + _table(data[10:11])
     frames = 0
-    while place < len(data) and frames < 2:
+    for _ in range(_MAX_PARTS):
+        if place >= len(data) or frames == 2:
+            return
         kind = data[place]
         if kind == 0x2C:
             frames += 1
@@ -204,6 +207,7 @@ def _check_gif(data: bytes) -> None:
             return
         else:
             raise Malformed("a block is of an unknown kind")
+    raise Malformed(f"it has more than {_MAX_PARTS} parts")
 
 
 def _table(flags: bytes) -> int:

@@ -173,6 +173,11 @@ def test_a_gif_whose_comment_comes_in_single_bytes_is_refused():
         decode(head + b"\x21\xfe" + b"\x01x" * 5000 + b"\0" + b"\x3b", "image")
 
 
+def test_a_gif_of_very_many_comments_is_refused():
+    with pytest.raises(InvalidPicture, match="more than 10000 parts"):
+        decode(b"GIF89a\x01\0\x01\0\0\0\0" + b"\x21\xfe\0" * 20_000, "image")
+
+
 def test_a_jpeg_of_fill_bytes_is_refused():
     with pytest.raises(InvalidPicture, match="more than 100000 pieces"):
         decode(b"\xff\xd8\xff" + b"\xff" * 200_000, "image")

@@ -124,7 +124,7 @@ def _job_json(kept: Kept, job: _Job | None) -> bytes:
         "id": kept.id,
         "object": "image.job",
         "created_at": kept.created,
-        "expires_at": kept.ends,
+        "expires_at": None if kept.state == "in_progress" else kept.ends,
         "status": kept.state,
     }
     if kept.state == "in_progress" and job is not None:
