@@ -164,7 +164,8 @@ class ImagePainter:
         turns = sampler.positions(high // model.patch, wide // model.patch, model.head, tokens.shape[1], job.panorama)
 
         def velocity(y: Floats, t: float) -> Floats:
-            return nets.velocity(y, t, (tokens, seen), np.repeat(known, len(y), axis=0), turns)
+            given = np.repeat(known, len(y), axis=0)
+            return nets.velocity(y, t, (tokens, seen), given, turns, job.panorama)
 
         def watch(step: int, steps: int, expected: Floats) -> None:
             stages.done(lambda: self._pixels(expected, job.panorama))

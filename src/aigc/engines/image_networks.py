@@ -90,6 +90,7 @@ class Networks:
                 raise EngineError(f"OpenVINO can't open {name} of {model.id}") from error
 
         self._read, self._flow = opened("read.onnx"), opened("flow.onnx")
+        self._convolves = any("around" in one.get_names() for one in self._flow.inputs)
         self._encoder, self._decoder = opened("encoder.onnx"), opened("decoder.onnx")
         self._enlarger = opened(self.settings.enlarger.graph) if self.settings.enlarger else None
 
@@ -99,7 +100,13 @@ class Networks:
         return made[0], made[1]
 
     def velocity(
-        self, x: Floats, t: float, text: tuple[Floats, NDArray[np.bool_]], known: Floats, turns: tuple[Floats, Floats]
+        self,
+        x: Floats,
+        t: float,
+        text: tuple[Floats, NDArray[np.bool_]],
+        known: Floats,
+        turns: tuple[Floats, Floats],
+        around: bool,
     ) -> Floats:
         """Noise minus picture, (B, Z, H, W), for noisy latents of the same shape at the time ``t``.
 
@@ -109,9 +116,14 @@ class Networks:
             text: what `read` gave.
             known: (B, Z + 1, H, W), what is given of the picture, then 1 where it is given.
             turns: cosines and sines of the positions.
+            around: whether left and right edge touch.
         """
         at = np.full(len(x), t, np.float32)
-        found: Floats = self._flow([x, at, text[0], text[1], known, *turns])[0]
+        inputs = {"x": x, "t": at, "tokens": text[0], "seen": text[1], "known": known}
+        inputs |= {"cosine": turns[0], "sine": turns[1]}
+        if self._convolves:
+            inputs["around"] = np.array([around], np.float32)
+        found: Floats = self._flow(inputs)[0]
         return found
 
     def encode(self, pixels: Floats) -> Floats:

@@ -2,7 +2,8 @@
 
 Sources: Liu et al. 2022, arXiv:2209.03003 and Lipman et al. 2022, arXiv:2210.02747 (rectified flow); Peebles & Xie
 2022, arXiv:2212.09748 (the transformer and its modulation); Chen et al. 2023, arXiv:2310.00426 (one modulation for all
-layers); Su et al. 2021, arXiv:2104.09864 (rotary positions); Henry et al. 2020, arXiv:2010.04245 (normed queries and
+layers); Hoogeboom et al. 2023, arXiv:2301.11093 (convolutions around the transformer);
+Su et al. 2021, arXiv:2104.09864 (rotary positions); Henry et al. 2020, arXiv:2010.04245 (normed queries and
 keys).
 Knows: tensors in, tensors out. Does not know: text beyond numbers, the auto-encoder, losses, sampling.
 Shapes: B batch, Z latent channels, H height, W width of the latent, T text tokens, D width, S width of text states.
@@ -17,7 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from aigc.models.layers import RMSNorm, time_features
+from aigc.models.flow_levels import Inward, Outward
+from aigc.models.layers import RMSNorm, time_features, wrap_around
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +30,10 @@ class FlowConfig:
     """Channels of the latent picture."""
     patch: int = 2
     """Side of a patch in the latent."""
+    levels: tuple[int, ...] = ()
+    """Channels of convolutions around the transformer, each level at half the side of the one before; then ``patch``
+    is what that comes to, 2 ** levels. Empty: patches go in as they are. Levels see neighbours, so that few samples
+    give pictures without blocks."""
     width: int = 512
     layers: int = 12
     heads: int = 8
@@ -41,6 +47,8 @@ class FlowConfig:
     def __post_init__(self) -> None:
         if self.width % self.heads or self.width // self.heads % 4:
             raise ValueError(f"width must be heads times a multiple of 4, got {self}")
+        if self.levels and (self.patch != 1 << len(self.levels) or any(c % 16 for c in self.levels)):
+            raise ValueError(f"patch must be 2 ** levels and their channels multiples of 16, got {self}")
 
 
 class Attention(nn.Module):
@@ -105,14 +113,18 @@ class FlowTransformer(nn.Module):
         self.anything = nn.Parameter(0.02 * torch.randn(1, 1, width))
         self.place = nn.Parameter(0.02 * torch.randn(1, 512, width))
         self.text_blocks = nn.ModuleList(Block(width, config.heads) for _ in range(config.text_layers))
-        self.stem = nn.Linear((2 * config.latent + 1) * cells, width)
+        given = 2 * config.latent + 1
+        self.inward = Inward(given, config.levels, width) if config.levels else None
+        self.stem = nn.Linear(config.levels[-1] if config.levels else given * cells, width)
         self.time = nn.Sequential(nn.Linear(256, width), nn.SiLU(), nn.Linear(width, width))
         self.modulation = nn.Linear(width, 6 * width)
         self.blocks = nn.ModuleList(Block(width, config.heads) for _ in range(config.layers))
         self.norm = nn.LayerNorm(width)
-        self.out = nn.Linear(width, config.latent * cells)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        self.out = nn.Linear(width, config.levels[-1] if config.levels else config.latent * cells)
+        self.outward = Outward(config.levels, config.latent, width) if config.levels else None
+        if self.outward is None:
+            nn.init.zeros_(self.out.weight)
+            nn.init.zeros_(self.out.bias)
 
     def read(self, text: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
         """Text once for all steps of a sampling.
@@ -140,6 +152,7 @@ class FlowTransformer(nn.Module):
         seen: Tensor,
         known: Tensor,
         turns: tuple[Tensor, Tensor] | None = None,
+        around: Tensor | None = None,
     ) -> Tensor:
         """One look at a noisy latent.
 
@@ -152,24 +165,42 @@ class FlowTransformer(nn.Module):
             known: (B, Z + 1, H, W): what is given of the picture, zeros elsewhere; then 1 where it is given.
             turns: what `positions` gives for this size; None: computed here. An exported network is given them, so that
                 it knows no size.
+            around: (1,), 1 for a panorama, else 0; None: found out here.
 
         Returns: (B, Z, H, W), noise minus picture.
         """
         p = self.config.patch
         _, _, height, width = x.shape
-        tokens = self.stem(functional.pixel_unshuffle(torch.cat([x, known], dim=1), p).flatten(2).transpose(1, 2))
-        time = self.time(time_features(t, 256))
-        modulation = self.modulation(functional.silu(time)).view(-1, 6, self.config.width)
+        wraps = width == 2 * height
+        time = functional.silu(self.time(time_features(t, 256)))
+        modulation = self.modulation(time).view(-1, 6, self.config.width)
         if turns is None:
-            each, wraps = self.config.width // self.config.heads, width == 2 * height
+            each = self.config.width // self.config.heads
             turns = positions(height // p, width // p, each, text.shape[1], wraps, x.device)
+        whole, skips = torch.cat([x, known], dim=1), []
+        with wrap_around(self, wraps if around is None else around):
+            if self.inward is None:
+                small = functional.pixel_unshuffle(whole, p)
+            else:
+                small, skips = self.inward(whole, time)
+            tokens = self.stem(small.flatten(2).transpose(1, 2))
+            made = self._mixed(tokens, text, seen, modulation, turns)
+            made = made.transpose(1, 2).unflatten(2, (height // p, width // p))
+            picture: Tensor = (
+                functional.pixel_shuffle(made, p) if self.outward is None else self.outward(made, skips, time)
+            )
+        return picture
+
+    def _mixed(
+        self, tokens: Tensor, text: Tensor, seen: Tensor, modulation: Tensor, turns: tuple[Tensor, Tensor]
+    ) -> Tensor:
+        """(B, L, D) of the picture through all layers, beside the text."""
         mask = torch.cat([seen, torch.ones_like(tokens[..., 0], dtype=torch.bool)], dim=1)[:, None, None]
         h = torch.cat([text.to(tokens.dtype), tokens], dim=1)
         for block in self.blocks:
             h = block(h, modulation, mask, turns)
         made: Tensor = self.out(self.norm(h[:, text.shape[1] :]))
-        picture: Tensor = functional.pixel_shuffle(made.transpose(1, 2).unflatten(2, (height // p, width // p)), p)
-        return picture
+        return made
 
 
 def positions(

@@ -21,21 +21,22 @@ class Conv2d(nn.Conv2d):
     Zeros are put above and below in both cases.
     """
 
-    wrap = False
+    wrap: bool | Tensor = False
+    """A tensor of 0 or 1 decides when a graph runs, not when it is exported."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C', H', W')."""
         side = int(self.padding[1])
-        if not self.wrap or side == 0:
+        if side == 0 or (isinstance(self.wrap, bool) and not self.wrap):
             return super().forward(x)
         # Concatenation rather than `pad(mode="circular")`: every exporter knows it.
-        x = torch.cat([x[..., -side:], x, x[..., :side]], dim=-1)
+        x = torch.cat([x[..., -side:] * self.wrap, x, x[..., :side] * self.wrap], dim=-1)
         above = (int(self.padding[0]), 0)
         return functional.conv2d(x, self.weight, self.bias, self.stride, above, self.dilation, self.groups)
 
 
 @contextmanager
-def wrap_around(module: nn.Module, wanted: bool = True) -> Iterator[None]:
+def wrap_around(module: nn.Module, wanted: bool | Tensor = True) -> Iterator[None]:
     """Inside the block every `Conv2d` of the module wraps (or doesn't); afterwards all is as before."""
     convolutions = [m for m in module.modules() if isinstance(m, Conv2d)]
     before = [m.wrap for m in convolutions]

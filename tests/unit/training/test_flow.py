@@ -85,3 +85,36 @@ def test_what_stands_where_no_token_is_changes_nothing() -> None:
     present = torch.tensor([[True, True, False]])
     one, other = (net(x, t, *net.read(torch.tensor([[65, 66, last]]), present), known) for last in (0, 99))
     torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("levels", [(), (16,), (16, 32)])
+def test_a_panorama_that_is_turned_gives_the_turned_velocity(levels: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    patch = 1 << len(levels) if levels else 2
+    net = FlowTransformer(FlowConfig(latent=4, patch=patch, levels=levels, width=32, layers=2, heads=2, text=16))
+    for p in net.parameters():
+        p.data += 0.05 * torch.randn_like(p)
+    x, known, t = torch.randn(1, 4, 8, 16), torch.zeros(1, 5, 8, 16), torch.tensor([0.4])
+    tokens, seen = net.eval().read(torch.tensor([[3, 5]]), torch.tensor([[True, True]]))
+    seen = torch.zeros_like(seen)  # text stands at a fixed place, from which turned patches are elsewhere
+    plain = net(x, t, tokens, seen, known)
+    turned = net(x.roll(4, -1), t, tokens, seen, known)
+    torch.testing.assert_close(turned, plain.roll(4, -1), atol=1e-4, rtol=1e-4)
+
+
+def test_levels_see_the_neighbours_of_a_patch_and_an_answer_given_at_run_time_is_the_same() -> None:
+    torch.manual_seed(0)
+    net = FlowTransformer(FlowConfig(latent=4, patch=2, levels=(16,), width=32, layers=1, heads=2, text=16)).eval()
+    for p in net.parameters():
+        p.data += 0.05 * torch.randn_like(p)
+    x, known, t = torch.randn(1, 4, 8, 16), torch.zeros(1, 5, 8, 16), torch.tensor([0.4])
+    tokens, seen = net.read(torch.tensor([[3]]), torch.tensor([[True]]))
+    turns = positions(4, 8, 16, tokens.shape[1], True, torch.device("cpu"))
+    asked = net(x, t, tokens, seen, known, turns, torch.ones(1))
+    torch.testing.assert_close(asked, net(x, t, tokens, seen, known))
+    assert not torch.allclose(asked, net(x, t, tokens, seen, known, turns, torch.zeros(1)))
+
+
+def test_levels_that_do_not_make_the_patch_are_refused() -> None:
+    with pytest.raises(ValueError, match="patch must be 2"):
+        FlowConfig(patch=2, levels=(16, 32))

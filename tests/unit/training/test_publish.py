@@ -30,7 +30,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("runs")
     shared = {"pool": root / "pool", "size": "toy", "device": "cpu"}
     train("image/vae", Options(folder=root / "vae", settings=["side=64"], **shared))
-    settings = ["side=64", f"vae={root / 'vae'}", "model.patch=2"]
+    settings = ["side=64", f"vae={root / 'vae'}"]
     train("image/flow", Options(folder=root / "flow", settings=settings, **shared))
     train("image/restorer", Options(folder=root / "restorer", settings=["train.steps=4"], **shared))
     return root

@@ -153,12 +153,12 @@ RECIPE = Recipe(
         ),
         # For a CPU: a quarter of the patches costs a quarter of the time, and learns layout and light first.
         "small": FlowRecipe(
-            model=FlowConfig(patch=4, width=256, layers=8, heads=4, text=128, text_layers=1),
+            model=FlowConfig(patch=4, levels=(64, 128), width=256, layers=6, heads=4, text=128, text_layers=1),
             train=TrainConfig(steps=6_000, batch=32, learning_rate=1e-3, optimiser="muon"),
             pictures=8192,
         ),
         "toy": FlowRecipe(
-            model=FlowConfig(latent=4, width=32, layers=1, heads=2, text=16, text_layers=1),
+            model=FlowConfig(latent=4, levels=(16,), width=32, layers=1, heads=2, text=16, text_layers=1),
             train=TrainConfig(
                 steps=12,
                 batch=8,

@@ -154,11 +154,13 @@ def _graphs(net: FlowTransformer, ends: Ends, config: FlowRecipe) -> dict[str, b
             patches, patches, config.model.width // config.model.heads, tokens.shape[1], False, torch.device("cpu")
         )
         x, known = torch.randn(count, z, side, side), torch.zeros(count, z + 1, side, side)
-        named = (x, torch.rand(count), tokens, seen, known, cosine, sine)
-        return dict(zip(("x", "t", "tokens", "seen", "known", "cosine", "sine"), named, strict=True))
+        named = {"x": x, "t": torch.rand(count), "tokens": tokens, "seen": seen, "known": known}
+        named |= {"cosine": cosine, "sine": sine}
+        # Only convolutions ask whether the ends touch; both answers are tried.
+        return named | ({"around": torch.tensor([float(count > 1)])} if config.model.levels else {})
 
-    def velocity(x: Tensor, t: Tensor, tokens: Tensor, seen: Tensor, known: Tensor, *turns: Tensor) -> Tensor:
-        made: Tensor = net(x, t, tokens, seen, known, (turns[0], turns[1]))
+    def velocity(x: Tensor, t: Tensor, tokens: Tensor, seen: Tensor, known: Tensor, *places: Tensor) -> Tensor:
+        made: Tensor = net(x, t, tokens, seen, known, (places[0], places[1]), *places[2:])
         return made
 
     free = {"x": places, "t": batch, "tokens": batch, "seen": batch, "known": places}
