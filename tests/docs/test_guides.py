@@ -93,6 +93,7 @@ def test_both_languages_have_the_same_guides() -> None:
         "remote-servers.md",
         "scenes.md",
         "texts.md",
+        "train-pictures.md",
     ]
     assert sorted(page.name for page in CHINESE.glob("*.md")) == NAMES
 
