@@ -88,6 +88,7 @@ def test_both_languages_have_the_same_guides() -> None:
         "clients.md",
         "models.md",
         "operate.md",
+        "pictures.md",
         "python.md",
         "quickstart.md",
         "remote-servers.md",

@@ -19,6 +19,7 @@ from aigc.cli.pictures import (
     Mask,
     Model,
     Output,
+    Quality,
     Seed,
     StepBar,
     Steps,
@@ -43,6 +44,7 @@ def edit(
     guidance: Guidance = None,
     model: Model = "default",
     format: Format = None,
+    quality: Quality = None,
     json: Json = False,
 ) -> None:
     """With a mask, only what the mask shows is painted anew, and every other pixel stays as it was. Without one, the
@@ -61,6 +63,7 @@ def edit(
         steps=steps,
         guidance=guidance,
         output_format=format_of(format, output),
+        output_compression=quality,
     )
     with open_client() as client, StepBar(n) as bar:
         answer = client.edit(photo, prompt, model=model, batch_size=n, on_progress=bar, **options)

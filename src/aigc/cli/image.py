@@ -17,6 +17,7 @@ from aigc.cli.pictures import (
     Json,
     Model,
     Output,
+    Quality,
     Seed,
     StepBar,
     Steps,
@@ -42,6 +43,7 @@ def image(
     transparent: Annotated[bool, typer.Option("--transparent", help="No background: for stickers.")] = False,
     model: Model = "default",
     format: Format = None,
+    quality: Quality = None,
     json: Json = False,
 ) -> None:
     """The prompt may be English or Chinese. The file's name is printed, and on standard error how the picture was made:
@@ -55,7 +57,14 @@ def image(
         aigc image "sticker of a happy robot" --transparent
     """
     words = _words(prompt)
-    options = given(seed=seed, steps=steps, guidance=guidance, style=style, output_format=format_of(format, output))
+    options = given(
+        seed=seed,
+        steps=steps,
+        guidance=guidance,
+        style=style,
+        output_format=format_of(format, output),
+        output_compression=quality,
+    )
     width, height = size_of(size)
     with open_client() as client, StepBar(n) as bar:
         answer = client.generate(
@@ -80,6 +89,7 @@ def panorama(
     style: Style = None,
     model: Model = "default",
     format: Format = None,
+    quality: Quality = None,
     json: Json = False,
 ) -> None:
     """The picture shows all that is around, 360 degrees from left to right and 180 from top to bottom; its left and
@@ -90,7 +100,7 @@ def panorama(
         aigc panorama "冬天的森林，夜晚" -o forest.png --seed 3
     """
     words = _words(prompt)
-    options = given(seed=seed, style=style, output_format=format_of(format, output))
+    options = given(seed=seed, style=style, output_format=format_of(format, output), output_compression=quality)
     width, height = size_of(size)
     with open_client() as client, StepBar(n) as bar:
         answer = client.panorama(

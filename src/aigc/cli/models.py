@@ -151,12 +151,16 @@ def _facts(path: Path) -> dict[str, Any]:
 
 
 def _plain(key: str, value: Any) -> str:
+    from aigc.cli.pictures import grounded
+
     if key in ("disk_bytes", "size_bytes", "memory_bytes") and isinstance(value, int):
         return size(value)
     if key == "sources":
         return ", ".join(str(s.get("kind")) for s in value)
     if key == "files":
         return ", ".join(f"{f['path']} ({size(f['size_bytes'])})" for f in value)
+    if key == "grounded":
+        return grounded(value)
     if key == "prepared":
         return ", ".join(f"{e['engine']} ({size(e['memory_bytes'])})" for e in value)
     if key == "licence" and isinstance(value, dict):

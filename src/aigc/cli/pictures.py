@@ -25,6 +25,7 @@ Output = Annotated[
 Format = Annotated[
     str | None, typer.Option("--format", "-f", help="png, jpeg or webp; without it, what the file's name ends with.")
 ]
+Quality = Annotated[int | None, typer.Option("--quality", help="Of a JPEG or WebP: 0 is small, 100 loses least.")]
 Model = Annotated[str, typer.Option("--model", "-m", help="Id or alias of the model.")]
 Count = Annotated[int, typer.Option("--n", "-n", help="How many pictures, 1 to 10.")]
 Seed = Annotated[int | None, typer.Option("--seed", help="The same number gives the same picture again.")]
@@ -174,12 +175,17 @@ def _sentence(facts: dict[str, Any]) -> str:
     return ", ".join(parts)
 
 
+def grounded(told: Any) -> str:
+    """Words of the prompt and what they mean to the model, as one line; files of strangers may say anything there."""
+    pairs = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+    return ", ".join(f"{one.get('text')} = {one.get('concept')}" for one in pairs)
+
+
 def _tell_reading(facts: dict[str, Any]) -> None:
     """Which words of the prompt the model knows, and which it doesn't."""
-    if grounded := facts.get("grounded"):
-        words = ", ".join(f"{one['text']} = {one['concept']}" for one in grounded)
+    if words := grounded(facts.get("grounded")):
         note(t("understood: {words}", words=words))
     if unknown := facts.get("unknown"):
-        note(t("not understood: {words}", words=", ".join(unknown)))
+        note(t("not understood: {words}", words=", ".join(map(str, unknown))))
     if unmet := facts.get("not_shown"):
-        note(t("understood, and not to be seen: {words}", words=", ".join(unmet)))
+        note(t("understood, and not to be seen: {words}", words=", ".join(map(str, unmet))))

@@ -12,7 +12,7 @@ import typer
 
 from aigc.cli.ask import given, open_client
 from aigc.cli.output import note
-from aigc.cli.pictures import Format, Json, Mask, Model, Output, StepBar, format_of, keep
+from aigc.cli.pictures import Format, Json, Mask, Model, Output, Quality, StepBar, format_of, keep
 from aigc.i18n import t
 
 
@@ -29,6 +29,7 @@ def restore(
     ] = None,
     model: Model = "default",
     format: Format = None,
+    quality: Quality = None,
     json: Json = False,
 ) -> None:
     """With `auto` the model judges what is wrong. With a reference, the likeness to it is printed for the photograph
@@ -39,7 +40,7 @@ def restore(
         aigc restore noisy.png --task denoise --reference clean.png
         aigc restore small.jpg --task upscale --scale 2
     """
-    options = given(scale=scale, mask=mask, output_format=format_of(format, output))
+    options = given(scale=scale, mask=mask, output_format=format_of(format, output), output_compression=quality)
     with open_client() as client, StepBar() as bar:
         answer = client.restore(photo, task, model=model, on_progress=bar, **options)
     paths = keep(answer, output, f"{photo.stem}-restored", bar, json=json)

@@ -47,8 +47,8 @@ def test_the_file_is_on_stdout_and_how_it_was_made_on_stderr(api, capsys, here: 
 
 
 def test_options_reach_the_server_under_the_names_of_the_api(api, capsys) -> None:
-    options = "-m m --n 2 --seed 3 --steps 4 --guidance 1.5 --size 512x256 --style flat --transparent -f webp".split()
-    assert call(capsys, "image", "a fox", *options)[0] == 0
+    options = "-m m --n 2 --seed 3 --steps 4 --guidance 1.5 --size 512x256 --style flat --transparent".split()
+    assert call(capsys, "image", "a fox", *options, "-f", "webp", "--quality", "80")[0] == 0
     assert api.bodies == [
         {
             "path": "/v1/images/generations",
@@ -63,6 +63,7 @@ def test_options_reach_the_server_under_the_names_of_the_api(api, capsys) -> Non
             "style": "flat",
             "background": "transparent",
             "output_format": "webp",
+            "output_compression": 80,
             "stream": True,
             "progress": True,
         }
@@ -153,7 +154,9 @@ def test_show_reads_what_stands_in_a_picture(api, capsys, here: Path) -> None:
     call(capsys, "image", "a fox", "-o", "fox.webp")
     shown = json.loads(call(capsys, "show", "fox.webp", "--json")[1])
     assert (shown["prompt"], shown["seed"], shown["model"], shown["format"]) == ("a fox", 7, "aigc-v1", "webp")
-    assert "prompt\ta fox" in call(capsys, "show", "fox.webp")[1].splitlines()
+    lines = call(capsys, "show", "fox.webp")[1].splitlines()
+    assert "prompt\ta fox" in lines
+    assert "grounded\tfox = kind:fox" in lines
     Path("note.txt").write_text("hello")
     assert "this is no picture of a known kind" in call(capsys, "show", "note.txt")[2]
     assert call(capsys, "show", "nothing.png")[0] == 1

@@ -13,19 +13,19 @@ aigc bundle --models-only file names
 aigc chat --json --markdown --max-tokens --model/-m --no-stream --schema --seed --system/-s --temperature --top-p --yes/-y prompt
 aigc complete --json --max-tokens --model/-m --no-stream --seed --stop --temperature --top-p --yes/-y prompt
 aigc doctor --json --settings --verify
-aigc edit --format/-f --guidance --json --mask --model/-m --n/-n --output/-o --seed --steps --strength --style photo prompt
+aigc edit --format/-f --guidance --json --mask --model/-m --n/-n --output/-o --quality --seed --steps --strength --style photo prompt
 aigc embed --dimensions --json --model/-m --yes/-y texts
-aigc image --format/-f --guidance --json --model/-m --n/-n --output/-o --seed --size/-s --steps --style --transparent prompt
+aigc image --format/-f --guidance --json --model/-m --n/-n --output/-o --quality --seed --size/-s --steps --style --transparent prompt
 aigc keys
 aigc keys create --json name
 aigc keys list --json
 aigc keys revoke key
 aigc list --json
-aigc panorama --format/-f --json --model/-m --n/-n --output/-o --seed --size/-s --style prompt
+aigc panorama --format/-f --json --model/-m --n/-n --output/-o --quality --seed --size/-s --style prompt
 aigc ps --json
 aigc publish --enlarger --into --name --replace run
 aigc pull --name/-n source
-aigc restore --format/-f --json --mask --model/-m --output/-o --reference --scale --task/-t photo
+aigc restore --format/-f --json --mask --model/-m --output/-o --quality --reference --scale --task/-t photo
 aigc rm --yes/-y names
 aigc search --json words
 aigc serve --home --host --json --no-pull --open --port/-p
