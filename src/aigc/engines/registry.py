@@ -82,6 +82,20 @@ _ENGINES = {
         package=("diffusers", "'aigc-studio[diffusers]'"),
         prepare=("aigc.engines.diffusers_folder", "prepare"),
     ),
+    "restore": _Engine(
+        module="aigc.engines.restore",
+        attribute="RestoreEngine",
+        kind="painter",
+        package=("openvino", "openvino"),
+        prepare=("aigc.engines.model_folder", "prepare"),
+    ),
+    "realesrgan": _Engine(
+        module="aigc.engines.realesrgan",
+        attribute="RealEsrganEngine",
+        kind="painter",
+        spins=True,
+        package=("ncnn", "'aigc-studio[restore]'"),
+    ),
     "echo": _Engine(module="aigc.engines.echo", attribute="EchoEngine", kind="text", features=ALL),
 }
 """In order of preference where a file suits several."""

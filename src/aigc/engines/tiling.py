@@ -32,6 +32,20 @@ class Span:
     end: int
     """First pixel behind those."""
 
+    @property
+    def place(self) -> slice:
+        """Where in the whole lies what is kept."""
+        return slice(self.begin, self.end)
+
+    @property
+    def kept(self) -> slice:
+        """Where in the piece lies what is kept."""
+        return slice(self.begin - self.start, self.end - self.start)
+
+    def times(self, scale: int) -> Span:
+        """The same piece of a picture with ``scale`` times the side."""
+        return Span(self.start * scale, self.size * scale, self.begin * scale, self.end * scale)
+
 
 def spans(length: int, tile: int, margin: int, factor: int) -> list[Span]:
     """Pieces that cover an axis and keep every pixel once.

@@ -29,6 +29,19 @@ _RENDERER = ModelSpec(
     licence="Apache-2.0",
     languages=("en", "zh"),
 )
+_REAL_ESRGAN = tuple(
+    ModelSpec(
+        id=name,
+        capabilities=("restoration",),
+        engines=(EngineFile(engine="realesrgan", path="", memory_bytes=memory),),
+        context_tokens=0,
+        created=1_632_000_000,
+        digest="",
+        licence="BSD-3-Clause",
+    )
+    for name, memory in (("realesrgan-x4plus", 1400 * 2**20), ("realesrgan-x4plus-anime", 1100 * 2**20))
+)
+"""Listed whether the extra ``restore`` is installed or not: who asks for one is told what to install."""
 
 
 def folder() -> Path:
@@ -40,7 +53,7 @@ def folder() -> Path:
 
 def builtin() -> list[ModelSpec]:
     """The models of the package, by id; one whose folder is damaged is logged and left out."""
-    found = [_RENDERER]
+    found = [_RENDERER, *_REAL_ESRGAN]
     for path in sorted(folder().glob(f"*/{model_folder.DESCRIPTION}")):
         try:
             found.append(model_folder.read(path.parent).spec(path.parent))

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 image = pytest.importorskip("PIL.Image")
 
 from aigc.models.restorer import TASKS  # noqa: E402
-from aigc.recipes.image.degrade import damage, jpeg, shrink  # noqa: E402
+from aigc.recipes.image.degrade import damage, fill, jpeg, shrink  # noqa: E402
 from aigc.recipes.image.shapes import Shapes  # noqa: E402
 from aigc.training.figures import psnr  # noqa: E402
 
@@ -57,3 +57,31 @@ def test_a_picture_of_one_colour_survives_being_made_smaller() -> None:
 def test_psnr_of_a_tenth_is_twenty_decibels() -> None:
     x = torch.full((1, 3, 4, 4), 0.5)
     assert math.isclose(float(psnr(x + 0.1, x)), 20.0, abs_tol=1e-3)
+
+
+def test_lost_pixels_are_filled_as_the_engine_fills_them() -> None:
+    from aigc.engines.restore import filled
+
+    x = _picture()
+    mask = torch.zeros(1, 1, 64, 64)
+    mask[..., 5:9, :40] = 1
+    mask[..., 30:50, 50:64] = 1
+    theirs = filled(x[0].permute(1, 2, 0).numpy(), mask[0].permute(1, 2, 0).numpy() > 0)
+    ours = fill(x, mask)
+    torch.testing.assert_close(ours[0].permute(1, 2, 0), torch.from_numpy(theirs), atol=1e-5, rtol=1e-5)
+    assert torch.equal(ours * (1 - mask), x * (1 - mask))
+
+
+def test_a_lost_part_of_a_slope_becomes_the_slope() -> None:
+    x = torch.linspace(0, 1, 32).expand(1, 3, 32, 32)
+    mask = torch.zeros(1, 1, 32, 32)
+    mask[..., 14:16, :] = 1
+    torch.testing.assert_close(fill(x * (1 - mask), mask)[..., 1:-1], x[..., 1:-1], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("shares", [(1, 1), (0, 0, 0, 0, 0, 0), (1, 1, 1, 1, 1, -1)])
+def test_shares_need_a_number_for_each_task(shares: tuple[int, ...]) -> None:
+    from aigc.recipes.image.restorer import RestorerRecipe
+
+    with pytest.raises(ValueError, match="one whole number for each of denoise, jpeg"):
+        RestorerRecipe(shares=shares)

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from aigc.models.restorer import TASKS, Restorer, RestorerConfig, thumbnail
 from aigc.recipes.base import Recipe, Setup
-from aigc.recipes.image.degrade import Damaged, damage
+from aigc.recipes.image.degrade import Damaged, damage, fill
 from aigc.recipes.image.vae import held_out
 from aigc.training.config import TrainConfig
 from aigc.training.figures import psnr
@@ -37,10 +37,16 @@ class RestorerRecipe:
     """Of the squares that it is trained with."""
     cut_from: int = 256
     """Side of the pictures that they are cut from."""
+    shares: tuple[int, ...] = (1,) * len(TASKS)
+    """Parts of the samples that each task gets, in the order of `TASKS`: what lags behind may get more."""
     unmasked: float = 0.5
     """Share of the scratched samples without a mask, so that scratches can be found as well."""
     untold: float = 0.2
     """Share of the samples whose task the network isn't told, so that it can be asked to find out."""
+
+    def __post_init__(self) -> None:
+        if len(self.shares) != len(TASKS) or min(self.shares) < 0 or not sum(self.shares):
+            raise ValueError(f"shares has one whole number for each of {', '.join(TASKS)}, got {self.shares}")
 
 
 class RestorerTask:
@@ -60,14 +66,14 @@ class RestorerTask:
     def _loss(self, batch: Batch, done: float) -> tuple[Tensor, dict[str, Tensor]]:
         with torch.autocast(batch["pixels"].device.type, enabled=False):
             clean = batch["pixels"].float() / 255
-            # As many of each task as there can be: they differ more from each other than their pictures do.
-            tasks = (torch.arange(len(clean)) + int(torch.randint(len(TASKS), ()))) % len(TASKS)
+            # In turns rather than by chance: tasks differ more from each other than their pictures do.
+            turns = torch.arange(len(TASKS)).repeat_interleave(torch.tensor(self._config.shares))
+            tasks = turns[(torch.arange(len(clean)) + int(torch.randint(len(turns), ()))) % len(turns)]
             damaged = damage(clean, tasks.to(clean.device))
+            masks = damaged.masks * (torch.rand(len(clean), 1, 1, 1, device=clean.device) >= self._config.unmasked)
+            shown = fill(damaged.pictures, masks)
         told = torch.rand(len(clean), 1, device=clean.device) >= self._config.untold
-        masked = torch.rand(len(clean), 1, 1, 1, device=clean.device) >= self._config.unmasked
-        made = self.model(
-            damaged.pictures, damaged.masks * masked, one_hot(damaged.tasks) * told, thumbnail(damaged.pictures)
-        ).float()
+        made = self.model(shown, masks, one_hot(damaged.tasks) * told, thumbnail(damaged.pictures)).float()
         # A floor at 45 dB: pictures that were hardly damaged would otherwise pull hardest.
         loss = torch.log10((made - clean).square().mean((1, 2, 3)) + 10**-4.5).mean()
         return loss, {"psnr": psnr(made, clean), "psnr_before": psnr(damaged.pictures, clean)}
@@ -79,10 +85,11 @@ class RestorerTask:
             tasks = torch.full((len(self._clean),), index, device=self._device)
             with torch.autocast(self._device.type, enabled=False):
                 damaged = damage(self._clean, tasks)
+                shown = fill(damaged.pictures, damaged.masks)
             parts = [
                 model(p, m, one_hot(t), thumbnail(p)).float()
                 for p, m, t in zip(
-                    *(x.split(self._config.train.batch) for x in (damaged.pictures, damaged.masks, tasks)), strict=True
+                    *(x.split(self._config.train.batch) for x in (shown, damaged.masks, tasks)), strict=True
                 )
             ]
             found.append((damaged, torch.cat(parts)))
