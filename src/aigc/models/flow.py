@@ -12,6 +12,7 @@ Shapes: B batch, Z latent channels, H height, W width of the latent, T text toke
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -178,7 +179,8 @@ class FlowTransformer(nn.Module):
             each = self.config.width // self.config.heads
             turns = positions(height // p, width // p, each, text.shape[1], wraps, x.device)
         whole, skips = torch.cat([x, known], dim=1), []
-        with wrap_around(self, wraps if around is None else around):
+        touching = wraps if around is None else around
+        with nullcontext() if touching is False else wrap_around(self, touching):
             if self.inward is None:
                 small = functional.pixel_unshuffle(whole, p)
             else:

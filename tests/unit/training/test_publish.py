@@ -12,10 +12,11 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
 from aigc.cli.publish import publish  # noqa: E402
+from aigc.client.sync import Client  # noqa: E402
 from aigc.engines import model_folder  # noqa: E402
 from aigc.engines.base import LoadOptions  # noqa: E402
 from aigc.engines.image import ImagePainter  # noqa: E402
-from aigc.errors import InvalidModelFile, UserError  # noqa: E402
+from aigc.errors import Conflict, InvalidModelFile, UserError  # noqa: E402
 from aigc.pictures import rasters  # noqa: E402
 from aigc.recipes.publish import publish as export  # noqa: E402
 from aigc.recipes.run import Options, train  # noqa: E402
@@ -159,6 +160,20 @@ def test_the_sides_are_doubled_by_the_restorer(painter: ImagePainter) -> None:
     image, told = _paint(painter, ImageRequest(prompt="a lake", seed=0, steps=2, width=256, height=256))
     assert (image.width, image.height) == (256, 256)
     assert len(told) == 2 + 1 + 2
+
+
+def test_a_published_model_is_installed_and_served_under_its_name(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIGC_HOME", str(tmp_path))
+    publish(runs / "flow", name="mine", enlarger=None, into=None, replace=False)
+    with pytest.raises(Conflict, match="mine is installed already"):
+        publish(runs / "flow", name="mine", enlarger=None, into=None, replace=False)
+    publish(runs / "flow", name="mine", enlarger=None, into=None, replace=True)
+    with Client() as client:
+        assert {m.id: m.capabilities for m in client.models()}["mine"] == ("image", "image_edit", "panorama")
+        made = client.generate("a lake", model="mine", width=64, height=64, seed=1, steps=2)
+    assert made.images[0].size == (64, 64)
 
 
 def test_the_card_says_what_was_learned_from_and_how_much(folder: Path) -> None:

@@ -149,7 +149,10 @@ RECIPE = Recipe(
     name="image/flow",
     presets={
         "full": FlowRecipe(
-            train=TrainConfig(steps=40_000, batch=256, learning_rate=8e-4, warmup=500, optimiser="muon", average=0.9995)
+            model=FlowConfig(levels=(128,)),
+            train=TrainConfig(
+                steps=40_000, batch=256, learning_rate=8e-4, warmup=500, optimiser="muon", average=0.9995
+            ),
         ),
         # For a CPU: a quarter of the patches costs a quarter of the time, and learns layout and light first.
         "small": FlowRecipe(
