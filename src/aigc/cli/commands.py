@@ -37,6 +37,7 @@ PLACES = {
     "doctor": ("aigc.cli.doctor", "Say what this machine can run and what is wrong."),
     "train": ("aigc.cli.train", "Teach a network; the same command goes on where it stopped."),
     "publish": ("aigc.cli.publish", "Make a served model of a run."),
+    "eval": ("aigc.cli.eval", "Examine a model: how good is it?"),
     "bench": ("aigc.cli.bench", "Measure a model's speed on this machine."),
 }
 """Name to (module, one-liner). The command is the function of that name, with ``_`` where Python has the name."""

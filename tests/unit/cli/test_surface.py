@@ -15,6 +15,8 @@ aigc complete --json --max-tokens --model/-m --no-stream --seed --stop --tempera
 aigc doctor --json --settings --verify
 aigc edit --format/-f --guidance --json --mask --model/-m --n/-n --output/-o --quality --seed --steps --strength --style photo prompt
 aigc embed --dimensions --json --model/-m --yes/-y texts
+aigc eval
+aigc eval image --guidance --json --model/-m --questions --size --steps
 aigc image --format/-f --guidance --json --model/-m --n/-n --output/-o --quality --seed --size/-s --steps --style --transparent prompt
 aigc keys
 aigc keys create --json name

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import aigc
-from aigc.cli import commands, help, progress, repl
+from aigc.cli import commands, eval, help, progress, repl
 from aigc.recipes import PLACES
 from aigc.settings import Settings
 
@@ -20,7 +20,7 @@ def all_texts() -> set[str]:
     found = set(_literals()) | set(_screens(commands.build(), "aigc"))
     found |= set(progress.STAGES.values()) | set(repl.COMMANDS.values())
     found |= {one_liner for _, one_liner in commands.PLACES.values()}
-    found |= set(PLACES.values())
+    found |= set(PLACES.values()) | set(eval.NAMES)
     found |= {field.metadata["help"] for field in dataclasses.fields(Settings)}
     return found
 

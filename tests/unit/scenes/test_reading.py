@@ -170,8 +170,8 @@ def test_a_grounded_word_tells_where_it_stands() -> None:
 
 
 def test_an_unknown_word_may_be_taken_for_the_nearest_concept() -> None:
-    reading = read("two blue zeppelins and love", {"zeppelins": "kind:hot-air balloon"}.get)
-    assert reading.concepts == ("count:2", "colour:blue", "kind:hot-air balloon")
+    reading = read("two blue gliders and love", {"gliders": "kind:airplane"}.get)
+    assert reading.concepts == ("count:2", "colour:blue", "kind:airplane")
     assert [g.how for g in reading.grounded] == ["word", "word", "near"]
     assert reading.unknown == ("love",)
 

@@ -1,0 +1,1 @@
+"""Examinations of models: what is asked, how answers are judged, what is printed."""
