@@ -50,7 +50,16 @@ CLOUD_NAMES = (
 
 CLOUD_EMBEDDING_NAMES = ("text-embedding-3-small", "text-embedding-3-large", "text-embedding-ada-002")
 """The same for embeddings."""
-CLOUD_IMAGE_NAMES = ("dall-e-2", "dall-e-3", "gpt-image-1", "gpt-image-1-mini", "gpt-image-1.5", "chatgpt-image-latest")
+CLOUD_IMAGE_NAMES = (
+    "dall-e-2",
+    "dall-e-3",
+    "gpt-image-1",
+    "gpt-image-1-mini",
+    "gpt-image-1.5",
+    "gpt-image-2",
+    "gpt-image-2-2026-04-21",
+    "chatgpt-image-latest",
+)
 """The same for pictures."""
 
 

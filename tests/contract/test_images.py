@@ -13,6 +13,8 @@ import httpx
 import numpy as np
 import openai
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from aigc.pictures.metadata import read_facts
@@ -345,8 +347,46 @@ def test_a_repeated_request_gets_the_same_pictures(server: Live, client: openai.
     assert bodies[1].headers["idempotent-replayed"] == "true"
 
 
+def test_a_repeated_request_for_an_address_gets_the_same_one(server: Live, client: openai.OpenAI) -> None:
+    headers = {"Idempotency-Key": "one-address"}
+    body = {"prompt": "a fox", "response_format": "url"}
+    urls = [
+        server.http.post("/v1/images/generations", json=body, headers=headers).json()["data"][0]["url"]
+        for _ in range(2)
+    ]
+    assert urls[0] == urls[1]
+    assert server.http.get(urls[0]).status_code == 200
+
+
 def test_no_prompt_is_in_the_log(server: Live, client: openai.OpenAI, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("DEBUG"):
         client.images.generate(prompt="a secret walrus")
         client.images.edit(image=file(RED), prompt="a secret walrus")
     assert "walrus" not in caplog.text
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-10, 2**64) | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=5,
+)
+NAMES = st.sampled_from(
+    "prompt n size quality style seed steps guidance strength background image images mask task scale stream detach "
+    "output_format output_compression response_format partial_images progress model".split()
+)
+PATHS = st.sampled_from(["generations", "panoramas", "edits", "variations", "restorations"])
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(PATHS, st.dictionaries(NAMES, ANYTHING, max_size=3))
+def test_no_body_makes_the_server_fail(server: Live, client: openai.OpenAI, path: str, more: dict[str, Any]) -> None:
+    image = {"image_url": "data:image/png;base64," + base64.b64encode(file(RED)).decode()}
+    whole = {"prompt": "x", "image": image} if path in ("edits", "variations", "restorations") else {"prompt": "x"}
+    if path in ("variations", "restorations"):
+        del whole["prompt"]
+    body = json.dumps(whole | more)  # with NaN and lone surrogates, as broken clients send them
+    headers = {"content-type": "application/json"}
+    response = server.http.post(f"/v1/images/{path}", content=body, headers=headers)
+    assert response.status_code in (200, 202, 400, 404, 413), response.text
+    if response.status_code >= 400:
+        assert response.json()["error"]["message"]

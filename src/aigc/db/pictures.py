@@ -58,21 +58,22 @@ class Pictures:
     """
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
-        self._database = database
+        self.database = database
         self._clock = clock
         self._run = secrets.token_hex(16)
 
-    async def keep(self, owner: str, media_type: str, bodies: Sequence[bytes]) -> list[str]:
-        """Ids of pictures that are kept from now on. Raises: StorageFull, StorageBusy: nothing is kept."""
+    def keeping(
+        self, owner: str, media_type: str, bodies: Sequence[bytes]
+    ) -> tuple[list[str], Callable[[Session], None]]:
+        """Ids for pictures, and what a transaction does to keep them; that raises StorageFull: the owner has enough."""
+        ids = [f"{FILE}{secrets.token_hex(24)}" for _ in bodies]
 
-        def add(session: Session) -> list[str]:
+        def add(session: Session) -> None:
             self._admit(session, owner, sum(map(len, bodies)))
-            ids = [f"{FILE}{secrets.token_hex(24)}" for _ in bodies]
             for one, body in zip(ids, bodies, strict=True):
                 session.add(self._row(one, owner, "completed", media_type, body, KEPT_SECONDS))
-            return ids
 
-        return await self._database.write(add)
+        return ids, add
 
     async def begin(self, owner: str) -> str:
         """The id of a new job. Raises: StorageFull, StorageBusy."""
@@ -83,13 +84,13 @@ class Pictures:
             row = self._row(job_id, owner, "in_progress", "application/json", b"", _LONGEST_SECONDS)
             session.add(row)
 
-        await self._database.write(add)
+        await self.database.write(add)
         return job_id
 
     async def finish(self, job_id: str, state: State, body: bytes) -> None:
         """A job has ended; one that was forgotten meanwhile stays so. Raises: StorageFull, StorageBusy."""
         values = {"state": state, "body": body, "size": len(body), "ends": int(self._clock()) + KEPT_SECONDS}
-        await self._database.write(
+        await self.database.write(
             lambda session: session.execute(update(PictureRow).where(PictureRow.id == job_id).values(**values))
         )
 
@@ -104,7 +105,7 @@ class Pictures:
             state: State = "lost" if lost else row.state  # type: ignore[assignment]
             return Kept(row.id, row.created, row.ends, state, row.media_type, row.body)
 
-        return await self._database.read(look)
+        return await self.database.read(look)
 
     async def delete_job(self, owner: str, row_id: str) -> None:
         """Forget a job. Raises: NotFound."""
@@ -116,12 +117,12 @@ class Pictures:
                 raise self._unknown(row_id)
             session.execute(delete(PictureRow).where(PictureRow.id == row_id))
 
-        await self._database.write(forget)
+        await self.database.write(forget)
 
     async def purge(self) -> None:
         """Remove what has outlived its time."""
         now = int(self._clock())
-        await self._database.write(lambda session: session.execute(delete(PictureRow).where(PictureRow.ends <= now)))
+        await self.database.write(lambda session: session.execute(delete(PictureRow).where(PictureRow.ends <= now)))
 
     def _visible(self, owner: str, row_id: str) -> tuple[ColumnElement[bool], ...]:
         return PictureRow.owner == owner, PictureRow.id == row_id, PictureRow.ends > int(self._clock())

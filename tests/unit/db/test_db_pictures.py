@@ -30,7 +30,8 @@ def test_a_picture_is_there_for_an_hour_and_for_its_owner_only(database: Databas
     kept = Pictures(database, clock)
 
     async def play() -> None:
-        first, second = await kept.keep("me", "image/png", [b"one", b"two"])
+        (first, second), work = kept.keeping("me", "image/png", [b"one", b"two"])
+        await database.write(work)
         assert (await kept.get("me", second, FILE)).body == b"two"
         with pytest.raises(NotFound):
             await kept.get("you", first, FILE)
@@ -70,9 +71,9 @@ def test_who_has_too_many_is_told_before_anything_is_kept(database: Database, mo
 
     async def play() -> None:
         kept = Pictures(database)
-        await kept.keep("me", "image/png", [b"12345678"])
+        await database.write(kept.keeping("me", "image/png", [b"12345678"])[1])
         with pytest.raises(StorageFull, match="1 pictures of 8 bytes are kept; accepted: 1000 of 10 bytes"):
-            await kept.keep("me", "image/png", [b"123"])
-        await kept.keep("you", "image/png", [b"123"])
+            await database.write(kept.keeping("me", "image/png", [b"123"])[1])
+        await database.write(kept.keeping("you", "image/png", [b"123"])[1])
 
     asyncio.run(play())

@@ -51,7 +51,8 @@ class PictureAnswer(Response):
         async with AsyncExitStack() as stack:
             made = [told async for told in await self._told(scope, stack) if isinstance(told, Made)]
         urls = None if self._publish is None else await self._publish(scope, made)
-        await Response(self._form.whole(made, urls), media_type="application/json")(scope, receive, send)
+        body = await self._maker.work(partial(self._form.whole, made, urls))
+        await Response(body, media_type="application/json")(scope, receive, send)
 
     async def _told(self, scope: Scope, stack: AsyncExitStack) -> AsyncIterator[Told]:
         source = partial(self._runtime.answer, self._maker.model, self._maker.request)

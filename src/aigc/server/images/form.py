@@ -48,12 +48,8 @@ class PictureForm:
         for number, one in enumerate(made):
             content = {"url": urls[number]} if urls is not None else {"b64_json": _text(one.data)}
             data.append({**content, "seed": one.seed, "facts": one.facts})
-        return msgspec.json.encode({
-            "created": self.created,
-            "data": data,
-            **self._shape(made[0].size, transparent=any(one.transparent for one in made)),
-            "usage": self._usage(made),
-        })  # fmt: skip
+        shape = self._shape(made[0].size, transparent=any(one.transparent for one in made))
+        return msgspec.json.encode({"created": self.created, "data": data, **shape, "usage": self._usage(made)})
 
     def event(self, told: Progress | Preview | Made) -> bytes:
         """The bytes of a stream's event."""

@@ -69,9 +69,8 @@ class Jobs:
 
     async def look(self, owner: str, job_id: str) -> bytes:
         """A job's JSON. Raises: NotFound."""
-        kept = await self._kept.get(owner, job_id, JOB)
-        job, _ = self._running.get(job_id, (None, None))
-        return _job_json(kept, job)
+        job, _ = self._running.get(job_id, (None, None))  # before the look at the row: it may end in between
+        return _job_json(await self._kept.get(owner, job_id, JOB), job)
 
     async def forget(self, owner: str, job_id: str) -> None:
         """End a job, if it runs, and forget it. Raises: NotFound."""
@@ -92,7 +91,7 @@ class Jobs:
         """Returns: what it failed with, where its client still waits to be told so."""
         try:
             made = await self._made(maker, job)
-            body = PictureForm(maker.request, maker.output).whole(made, None)
+            body = await maker.work(partial(PictureForm(maker.request, maker.output).whole, made, None))
             await self._kept.finish(job_id, "completed", body)
         except Exception as error:
             ours = error if isinstance(error, AigcError) else errors.from_unexpected(error, job_id)
@@ -120,21 +119,23 @@ class Jobs:
 
 def _job_json(kept: Kept, job: _Job | None) -> bytes:
     """``result`` is what the request would have answered, ``error`` what it would have been told."""
+    running = kept.state == "in_progress" and job is not None
+    state = "lost" if kept.state == "in_progress" and not running else kept.state
     found: dict[str, Any] = {
         "id": kept.id,
         "object": "image.job",
         "created_at": kept.created,
-        "expires_at": None if kept.state == "in_progress" else kept.ends,
-        "status": kept.state,
+        "expires_at": None if running else kept.ends,
+        "status": state,
     }
-    if kept.state == "in_progress" and job is not None:
+    if job is not None and running:
         last = job.progress
         found["progress"] = {"index": last.index, "of": job.wanted, "step": last.step, "steps": last.steps}
-    elif kept.state == "completed":
+    elif state == "completed":
         found["result"] = msgspec.Raw(kept.body)
-    elif kept.state == "failed":
+    elif state == "failed":
         found |= msgspec.json.decode(kept.body)
-    elif kept.state == "lost":
+    elif state == "lost":
         found["error"] = {
             "message": "the server ended before this job did; nothing of it is left",
             "type": "server_error",

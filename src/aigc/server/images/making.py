@@ -103,16 +103,17 @@ class Maker:
     async def _made(self, event: ImageMade) -> Made:
         facts = self._facts(event)
         data = await self._encode(event.image, facts)
-        opaque = await self._work(partial(rasters.opacity, event.image)) is None
+        opaque = await self.work(partial(rasters.opacity, event.image)) is None
         return Made(event.index, _size(event.image), not opaque, data, event.seed, facts)
 
     async def _encode(self, picture: Raster, facts: JSON | None) -> bytes:
         form = self.output
-        return await self._work(
+        return await self.work(
             partial(encode, picture, form.format, quality=form.quality, facts=facts, param="output_format")
         )
 
-    async def _work(self, work: Callable[[], _Result]) -> _Result:
+    async def work(self, work: Callable[[], _Result]) -> _Result:
+        """The result of ``work``, done in the workshop: beside the event loop. Raises: what it raises."""
         return await asyncio.get_running_loop().run_in_executor(self.workshop, work)
 
     def _facts(self, event: ImageMade) -> JSON:

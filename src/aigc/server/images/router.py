@@ -17,7 +17,7 @@ from starlette.types import Scope
 
 from aigc.db.pictures import FILE, Pictures
 from aigc.pictures.encode import MEDIA_TYPES
-from aigc.server import trace
+from aigc.server import idempotency, trace
 from aigc.server.auth import owner_of
 from aigc.server.form_body import MEDIA_TYPE, FormRoute
 from aigc.server.images import asking
@@ -133,7 +133,8 @@ def _add_kept(router: APIRouter, kept: Pictures, jobs: Jobs) -> None:
 
 def _publisher(kept: Pictures, output: Output) -> Publish:
     async def publish(scope: Scope, made: Sequence[Made]) -> list[str]:
-        ids = await kept.keep(owner_of(scope), MEDIA_TYPES[output.format], [one.data for one in made])
+        ids, work = kept.keeping(owner_of(scope), MEDIA_TYPES[output.format], [one.data for one in made])
+        await idempotency.write(scope, kept.database, work)
         base = Request(scope).base_url
         return [f"{base}v1/images/files/{one}.{output.format}" for one in ids]
 
