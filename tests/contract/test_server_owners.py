@@ -22,8 +22,21 @@ def _completion(client: httpx.Client) -> str:
     return made
 
 
+def _job(client: httpx.Client) -> str:
+    made: str = client.post("/v1/images/generations", json={"prompt": "a fox", "detach": True}).json()["id"]
+    return made
+
+
+def _file(client: httpx.Client) -> str:
+    body = {"prompt": "a fox", "response_format": "url"}
+    url: str = client.post("/v1/images/generations", json=body).json()["data"][0]["url"]
+    return url.rpartition("/")[2].removesuffix(".png")
+
+
 OWNED: dict[str, tuple[Callable[[httpx.Client], str], str]] = {
     "completion_id": (_completion, "chatcmpl-" + "0" * 32),
+    "job_id": (_job, "imgjob_" + "0" * 48),
+    "file_id": (_file, "img_" + "0" * 48),
 }
 """Path parameters that name what one owner has: how it is made, and an id of that form that nobody has."""
 
@@ -76,7 +89,7 @@ def test_another_owners_id_and_an_unknown_one_get_the_same_404(server: Live, use
                 tried += 1
             assert answers["foreign"] == answers["unknown"], (method, path, user)
             assert (answers["foreign"][0], answers["own"][0]) == (404, 200), (method, path, user)
-    assert tried >= 24
+    assert tried >= 42
 
 
 def test_nothing_of_another_owner_changes_or_is_listed(server: Live, users: dict[str, httpx.Client]) -> None:
