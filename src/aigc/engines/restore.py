@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from aigc.engines import model_folder
 from aigc.engines.base import LoadOptions, Painting, Report
+from aigc.engines.image_networks import best_precision
 from aigc.engines.tiling import Floats, Window, spans, thumbnail
 from aigc.errors import EngineError, InvalidModelFile, InvalidPicture, TooLarge, UserError
 from aigc.pictures import rasters
@@ -70,7 +71,7 @@ class RestoreEngine:
             raise InvalidModelFile(f"{folder / model_folder.DESCRIPTION}: settings of no restorer: {error}") from error
         self._id = spec.id
         core = openvino.Core()
-        self.precision = "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
+        self.precision = best_precision(core)
         hints = {"INFERENCE_PRECISION_HINT": self.precision, "INFERENCE_NUM_THREADS": options.threads}
         try:
             graph = core.read_model(model_folder.contents(folder, model, self._settings.graph))
