@@ -17,7 +17,7 @@ import typer
 
 from aigc.cli.models import open_store
 from aigc.cli.output import data, note
-from aigc.errors import Conflict
+from aigc.errors import Conflict, UserError
 from aigc.i18n import t
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ def publish(
     ] = None,
     into: Annotated[
         Path | None, typer.Option("--into", help="Write the folder there instead of installing the model.")
+    ] = None,
+    notes: Annotated[
+        Path | None, typer.Option("--notes", help="Markdown file for the card: what the data is, what it can't do.")
     ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Take the place of a model of that name.")] = False,
 ) -> None:
@@ -56,17 +59,18 @@ def publish(
         )
     if into is not None and into.exists() and any(into.iterdir()) and not replace:
         raise Conflict(t("{folder} is not empty", folder=into), hint=t("choose another folder, or add --replace"))
+    said = _read(notes)
     note(t("exporting {run} and comparing OpenVINO with torch", run=run))
     made = export(run, enlarger)
     if into is not None:
         into.mkdir(parents=True, exist_ok=True)
-        write(into, model_id, run, made)
+        write(into, model_id, run, made, said)
         data(str(into))
         return
     with tempfile.TemporaryDirectory() as beside:
         folder = Path(beside) / model_id
         folder.mkdir()
-        write(folder, model_id, run, made)
+        write(folder, model_id, run, made, said)
         if replace and model_id in {spec.id for spec in store.list()}:
             store.remove(model_id)
         spec = store.pull(str(folder), name=model_id)
@@ -74,7 +78,17 @@ def publish(
     note(t("try it: {command}", command=_example(made, spec.id)))
 
 
-def write(folder: Path, model_id: str, run: Path, made: Published) -> None:
+def _read(notes: Path | None) -> str:
+    """The text of ``--notes``. Raises: UserError: it can't be read."""
+    if notes is None:
+        return ""
+    try:
+        return notes.read_text("utf-8").strip() + "\n\n"
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(t("{path} can't be read: {reason}", path=notes, reason=str(error)), param="notes") from error
+
+
+def write(folder: Path, model_id: str, run: Path, made: Published, notes: str = "") -> None:
     """Write a model folder: networks, weights, card, samples, and ``model.json`` last."""
     import msgspec
 
@@ -83,7 +97,7 @@ def write(folder: Path, model_id: str, run: Path, made: Published) -> None:
     files = dict(made.files)
     for sheet in _newest(run):
         files["samples.png" if sheet.parent.name == "samples" else sheet.name] = sheet.read_bytes()
-    files[CARD] = _card(model_id, run, made, sorted(files)).encode()
+    files[CARD] = _card(model_id, run, made, notes, sorted(files)).encode()
     for name, content in files.items():
         (folder / name).write_bytes(content)
     model = model_folder.ModelFolder(
@@ -108,7 +122,7 @@ def _newest(run: Path) -> list[Path]:
     return [*sheets, *([run / "curves.png"] if (run / "curves.png").exists() else [])]
 
 
-def _card(model_id: str, run: Path, made: Published, files: list[str]) -> str:
+def _card(model_id: str, run: Path, made: Published, notes: str, files: list[str]) -> str:
     """The model card: what is known from the run."""
     kept: dict[str, Any] = json.loads((run / "run.json").read_text("utf-8"))
     settings = kept["settings"]
@@ -127,7 +141,8 @@ def _card(model_id: str, run: Path, made: Published, files: list[str]) -> str:
         *(f"| {name.replace('_', ' ')} | {value:.4g} |" for name, value in figures.items()),
         "",
     ]
-    lines += [f"![samples]({name})\n" for name in files if name.endswith(".png")]
+    lines.append(notes)
+    lines += [f"![{Path(name).stem}]({name})\n" for name in files if name.endswith(".png")]
     lines += ["All settings:", "", "```json", json.dumps(settings, indent=1), "```", ""]
     return "\n".join(lines)
 

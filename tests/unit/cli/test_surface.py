@@ -25,7 +25,7 @@ aigc keys revoke key
 aigc list --json
 aigc panorama --format/-f --json --model/-m --n/-n --output/-o --quality --seed --size/-s --style prompt
 aigc ps --json
-aigc publish --enlarger --into --name --replace run
+aigc publish --enlarger --into --name --notes --replace run
 aigc pull --name/-n source
 aigc restore --format/-f --json --mask --model/-m --output/-o --quality --reference --scale --task/-t photo
 aigc rm --yes/-y names

@@ -41,7 +41,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What ``aigc publish`` writes."""
     into = tmp_path_factory.mktemp("model")
-    publish(runs / "flow", name="toy", enlarger=runs / "restorer", into=into, replace=False)
+    notes = into.parent / "notes.md"
+    notes.write_text("It knows nothing but shapes.", "utf-8")
+    publish(runs / "flow", name="toy", enlarger=runs / "restorer", into=into, notes=notes, replace=False)
     return into
 
 
@@ -166,10 +168,10 @@ def test_a_published_model_is_installed_and_served_under_its_name(
     runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIGC_HOME", str(tmp_path))
-    publish(runs / "flow", name="mine", enlarger=None, into=None, replace=False)
+    publish(runs / "flow", name="mine", enlarger=None, into=None, notes=None, replace=False)
     with pytest.raises(Conflict, match="mine is installed already"):
-        publish(runs / "flow", name="mine", enlarger=None, into=None, replace=False)
-    publish(runs / "flow", name="mine", enlarger=None, into=None, replace=True)
+        publish(runs / "flow", name="mine", enlarger=None, into=None, notes=None, replace=False)
+    publish(runs / "flow", name="mine", enlarger=None, into=None, notes=None, replace=True)
     with Client() as client:
         assert {m.id: m.capabilities for m in client.models()}["mine"] == ("image", "image_edit", "panorama")
         made = client.generate("a lake", model="mine", width=64, height=64, seed=1, steps=2)
@@ -182,3 +184,4 @@ def test_the_card_says_what_was_learned_from_and_how_much(folder: Path) -> None:
     assert "| seen | 96 samples in 12 steps |" in card
     assert "held out loss" in card
     assert "![samples](samples.png)" in card
+    assert "It knows nothing but shapes." in card
