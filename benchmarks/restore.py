@@ -139,7 +139,7 @@ def row(case: Case, pictures: list[Bytes], restorers: Restorers) -> tuple[dict[s
         made |= {name: [f(big, mask) for f in filters] for name, filters in classical(case.task).items()}
         made["aigc-restore"] = [restorers.run(small, mask, case.task)]
         if case.task != "upscale" and mask is None:
-            made["aigc-restore, not told what"] = [restorers.run(small, None, "auto")]
+            made["aigc-restore, auto"] = [restorers.run(small, None, "auto")]
         if case.task == "upscale" and restorers.peer is not None:
             made["Real-ESRGAN x4plus, halved"] = [restorers.run_peer(small)]
         for name, variants in made.items():

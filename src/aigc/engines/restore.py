@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from aigc.engines import model_folder
 from aigc.engines.base import LoadOptions, Painting, Report
 from aigc.engines.image_networks import best_precision
+from aigc.engines.restore_judge import judge
 from aigc.engines.tiling import Floats, Window, spans, thumbnail
 from aigc.errors import EngineError, InvalidModelFile, InvalidPicture, TooLarge, UserError
 from aigc.pictures import rasters
@@ -115,8 +116,8 @@ class RestoreEngine:
     def paint(self, request: PictureRequest, index: int, report: Report) -> Painting:
         """See `aigc.engines.base.Painter.paint`."""
         assert isinstance(request, RestoreRequest)
-        task = "scratches" if request.mask is not None else request.task
         grey, pixels = colours(request.image)
+        task = self._taken(request, pixels)
         mask = None if request.mask is None else Window(rasters.to_array(request.mask))
         picture = Window(pixels, _natural_scale(task))
         rounds = self._settings.rounds.get(task, 1)
@@ -135,6 +136,13 @@ class RestoreEngine:
         report(len(tiles), len(tiles), None)
         facts: JSON = {"task": task, "precision": self.precision}
         return Painting(image=rasters.from_array(as_before(made, request.image, grey)), facts=facts)
+
+    def _taken(self, request: RestoreRequest, pixels: NDArray[np.uint8]) -> str:
+        """The task; for ``auto`` what a mask or the judge says, if the network knows it."""
+        if request.task != AUTO:
+            return request.task
+        found = "scratches" if request.mask is not None else judge(pixels)
+        return found if found in self._settings.tasks else AUTO
 
     def _repaired(self, x: Floats, lost: Floats, told: Floats, glance: Floats, rounds: int) -> Floats:
         """(H, W, 3) in 0..1 to the same. Where something is marked as lost, all else stays as it is."""

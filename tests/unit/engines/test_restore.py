@@ -62,6 +62,15 @@ def test_noise_gets_less(engine: RestoreEngine) -> None:
     assert _error(made, np.asarray(clean)) < 0.5 * _error(rasters.to_array(noisy), np.asarray(clean))
 
 
+def test_what_is_plain_to_measure_needs_no_telling(engine: RestoreEngine) -> None:
+    noisy = _noisy(_scene(160, 120))
+    painting = engine.paint(RestoreRequest(image=noisy), 0, lambda *_: None)
+    assert painting.facts["task"] == "denoise"
+    assert np.array_equal(rasters.to_array(painting.image), _run(engine, RestoreRequest(image=noisy, task="denoise")))
+    plain = engine.paint(RestoreRequest(image=rasters.from_image(_scene(155, 119))), 0, lambda *_: None)
+    assert plain.facts["task"] == "auto"
+
+
 def test_enlarging_doubles_the_sides_of_the_same_picture(engine: RestoreEngine) -> None:
     small = _scene(192, 128).resize((96, 64), Image.Resampling.BICUBIC)
     made = rasters.to_image(
