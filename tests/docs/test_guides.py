@@ -92,6 +92,7 @@ def test_both_languages_have_the_same_guides() -> None:
         "python.md",
         "quickstart.md",
         "remote-servers.md",
+        "restore.md",
         "scenes.md",
         "texts.md",
         "train-pictures.md",
