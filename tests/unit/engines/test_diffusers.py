@@ -275,6 +275,52 @@ def test_a_folder_is_pulled_listed_and_run_by_a_worker_s_service(folder: Path) -
     assert sum(isinstance(event, ImageStep) for event in events) == 4
 
 
+FAMILIES = {
+    "StableDiffusionXLPipeline": (toys.stable_diffusion_xl, {"guidance_scale": 4.0}),
+    "FluxPipeline": (toys.flux, {"guidance_scale": 4.0}),
+    "QwenImagePipeline": (toys.qwen_image, {"true_cfg_scale": 4.0, "negative_prompt": " "}),
+}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_other_families_paint_as_diffusers_does_and_keep_what_a_mask_protects(name: str, tmp_path: Path) -> None:
+    import diffusers
+
+    make, guidance = FAMILIES[name]
+    folder = make(tmp_path / "tiny")
+    painter = painter_of(folder)
+    asked = ImageRequest(prompt="a f o x", seed=7, steps=3, guidance=4.0, width=32, height=16)
+    painter.check(asked)
+    told: list[int] = []
+    made = painter.paint(asked, 0, lambda step, steps, preview: told.append(step))
+    original = getattr(diffusers, name).from_pretrained(str(folder), local_files_only=True)
+    size = {"width": 32, "height": 16, "num_inference_steps": 3}
+    wanted = original("a f o x", generator=seeded(7), **size, **guidance).images[0]
+    assert np.array_equal(pixels(made.image), np.asarray(wanted))
+    assert told == [1, 2, 3]
+
+    image = noise(32, 32)
+    mask = np.zeros((32, 32), np.uint8)
+    mask[8:20, 8:20] = 255
+    changed = painter.paint(ImageRequest(prompt="x", seed=1, steps=4, image=image, strength=0.5), 0, quiet).image
+    assert (changed.width, changed.height) == (32, 32)
+    masked = ImageRequest(prompt="x", seed=1, steps=4, image=image, mask=rasters.from_array(mask), strength=0.9)
+    filled = pixels(painter.paint(masked, 0, quiet).image)
+    assert np.array_equal(filled[mask == 0], pixels(image)[mask == 0])
+    assert not np.array_equal(filled, pixels(image))
+
+
+def test_a_family_without_previews_says_so_and_one_without_guidance_too(tmp_path: Path) -> None:
+    painter = painter_of(toys.qwen_image(tmp_path / "qwen"))
+    with pytest.raises(UnsupportedParameter, match="QwenImagePipeline can't show unfinished pictures"):
+        painter.check(ImageRequest(prompt="x", seed=1, previews=1))
+    folder = toys.flux(tmp_path / "schnell")
+    config = json.loads((folder / "transformer" / "config.json").read_text())
+    (folder / "transformer" / "config.json").write_text(json.dumps({**config, "guidance_embeds": False}))
+    with pytest.raises(UnsupportedParameter, match="this FluxPipeline has no guidance"):
+        painter_of(folder).check(ImageRequest(prompt="x", seed=1, guidance=3.5))
+
+
 def test_the_families_are_those_that_diffusers_knows() -> None:
     from diffusers.pipelines import auto_pipeline as known
 
