@@ -166,8 +166,8 @@ def slug(text: str) -> str:
 
 
 def _sentence(facts: dict[str, Any]) -> str:
-    """``aigc-v1, seed 7, 12 steps``"""
-    parts = [str(facts["model"])] if facts.get("model") else []
+    """``aigc-v1, seed 7, 12 steps``, or ``aigc-restore, denoise``"""
+    parts = [str(facts[name]) for name in ("model", "repair") if facts.get(name)]
     if facts.get("seed") is not None:
         parts.append(t("seed {seed}", seed=facts["seed"]))
     if facts.get("steps") is not None:

@@ -134,7 +134,7 @@ class RestoreEngine:
                 x[..., :3] = self._repaired(x[..., :3], lost, told, glance, rounds)
             made[r.place, c.place] = np.rint(x[r.kept, c.kept] * 255)
         report(len(tiles), len(tiles), None)
-        facts: JSON = {"task": task, "precision": self.precision}
+        facts: JSON = {"repair": task, "precision": self.precision}
         return Painting(image=rasters.from_array(as_before(made, request.image, grey)), facts=facts)
 
     def _taken(self, request: RestoreRequest, pixels: NDArray[np.uint8]) -> str:

@@ -95,7 +95,7 @@ def test_marked_scratches_are_filled_and_the_rest_stays_to_the_bit(engine: Resto
     engine.check(request)
     painting = engine.paint(request, 0, lambda *_: None)
     made, lost = rasters.to_array(painting.image), np.asarray(mask) > 0
-    assert painting.facts["task"] == "scratches"
+    assert painting.facts["repair"] == "scratches"
     assert np.array_equal(made[~lost], np.asarray(scratched)[~lost])
     before = _error(np.asarray(scratched)[lost], np.asarray(clean)[lost])
     assert _error(made[lost], np.asarray(clean)[lost]) < 0.1 * before
