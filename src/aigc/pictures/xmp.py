@@ -23,7 +23,8 @@ _SOURCE_OF_TASK = {
     "restoration": "algorithmicallyEnhanced",
 }
 _MADE = "trainedAlgorithmicMedia"
-_MADE_BY_MACHINE = frozenset({_MADE, "compositeWithTrainedAlgorithmicMedia", "algorithmicMedia"})
+_DRAWN = "algorithmicMedia"
+_MADE_BY_MACHINE = frozenset({_MADE, "compositeWithTrainedAlgorithmicMedia", _DRAWN})
 _SPACES = {
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
     "dc": "http://purl.org/dc/elements/1.1/",
@@ -70,7 +71,9 @@ def by_machine(source: str) -> bool:
 
 
 def _said(facts: JSON, program: str) -> str:
-    source = _SOURCES + _SOURCE_OF_TASK.get(str(facts.get("task")), _MADE)
+    # A scene was drawn by a program that learned from nothing.
+    made = _DRAWN if "scene" in facts else _MADE
+    source = _SOURCES + _SOURCE_OF_TASK.get(str(facts.get("task")), made)
     return (
         f"<Iptc4xmpExt:DigitalSourceType>{source}</Iptc4xmpExt:DigitalSourceType>"
         f"<xmp:CreatorTool>{_escaped(program)}</xmp:CreatorTool>"

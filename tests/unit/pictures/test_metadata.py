@@ -90,6 +90,12 @@ def test_the_xmp_names_the_digital_source_type(format, task, source):
     assert words.text == FACTS["prompt"]
 
 
+def test_what_a_program_drew_was_not_trained():
+    """IPTC: ``algorithmicMedia`` is made by an algorithm without sampled training data."""
+    image = opened(encode(SMALL, "png", facts={**FACTS, "task": "generation", "scene": "{}"}))
+    assert "digitalsourcetype/algorithmicMedia<" in image.info["XML:com.adobe.xmp"]
+
+
 def test_the_short_packet_of_a_long_one_says_that_a_machine_made_it():
     """A reader that knows no extended XMP sees this one only."""
     data = encode(SMALL, "jpeg", facts={"prompt": "山" * 32_000})
