@@ -27,7 +27,7 @@ from aigc.scenes.vocabulary import STYLES
 from aigc.training.checkpoint import Checkpoints, fill
 from aigc.training.config import from_dict
 
-_MEMORY_BYTES = 900 * 2**20
+_MEMORY_BYTES = 640 * 2**20
 """Measured with the shipped model at 1024x1024, the largest that it makes."""
 _TOLERANCE = 2e-3
 """Largest difference between torch and OpenVINO in 32 bits; outputs are of the order of 1."""
