@@ -65,10 +65,10 @@ def test_noise_gets_less(engine: RestoreEngine) -> None:
 def test_what_is_plain_to_measure_needs_no_telling(engine: RestoreEngine) -> None:
     noisy = _noisy(_scene(160, 120))
     painting = engine.paint(RestoreRequest(image=noisy), 0, lambda *_: None)
-    assert painting.facts["task"] == "denoise"
+    assert painting.facts["repair"] == "denoise"
     assert np.array_equal(rasters.to_array(painting.image), _run(engine, RestoreRequest(image=noisy, task="denoise")))
     plain = engine.paint(RestoreRequest(image=rasters.from_image(_scene(155, 119))), 0, lambda *_: None)
-    assert plain.facts["task"] == "auto"
+    assert plain.facts["repair"] == "auto"
 
 
 def test_enlarging_doubles_the_sides_of_the_same_picture(engine: RestoreEngine) -> None:
