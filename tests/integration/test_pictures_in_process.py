@@ -40,12 +40,12 @@ def test_the_same_seed_is_the_same_file_on_the_command_line(environment: dict[st
             command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
         )
 
-    ask = ["image", "a red fox at night, zeppelin", "-m", "aigc-scenes", "--seed", "7", "--size", "64x64"]
+    ask = ["image", "a red fox at night, zzyzx", "-m", "aigc-scenes", "--seed", "7", "--size", "64x64"]
     found = run(*ask, "-o", "a.png")
     assert (found.returncode, found.stdout) == (0, "a.png\n")
     assert "aigc-scenes, seed 7" in found.stderr
     assert "red = colour:red, fox = kind:fox, at night = time:night" in found.stderr
-    assert "not understood: zeppelin" in found.stderr
+    assert "not understood: zzyzx" in found.stderr
     assert run(*ask, "-o", "b.png").returncode == 0
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert "seed\t7\n" in run("show", "a.png").stdout
