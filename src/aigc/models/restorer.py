@@ -14,6 +14,7 @@ Shapes: B batch, C channels, H height, W width, T tasks, G width of what the thu
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -67,7 +68,7 @@ class ChannelNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to the same."""
-        if not torch.jit.is_tracing():
+        if not torch.jit.is_tracing():  # type: ignore[attr-defined,no-untyped-call]
             # One kernel instead of six. An exporter gets the long form: OpenVINO makes one operation of that, and runs
             # it twice as fast as a norm between two transpositions.
             weight, bias = self.weight.flatten(), self.bias.flatten()
@@ -145,7 +146,7 @@ class Restorer(nn.Module):
         self.out = Conv2d(channels, 3 * patch**2, 3, padding=1)
         self.grow = nn.PixelShuffle(patch) if patch > 1 else nn.Identity()
         nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        nn.init.zeros_(cast("Tensor", self.out.bias))
 
     def forward(self, picture: Tensor, mask: Tensor, task: Tensor, glance: Tensor) -> Tensor:
         """The repaired picture.

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.jit._trace import TracerWarning
 
 from aigc.errors import EngineError, EngineMissing
 
@@ -88,11 +89,11 @@ def to_onnx(
         # The exporter that follows what is computed is the older one, and says so. The newer one needs onnxscript.
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         # torch's own norms check the sizes that they see; that nothing else hangs on these is proven by `difference`.
-        warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
+        warnings.filterwarnings("ignore", category=TracerWarning)
         torch.onnx.export(
             _Calls(module.eval(), method),
             tuple(inputs.values()),
-            content,
+            content,  # type: ignore[arg-type]  # the older exporter writes to buffers too
             input_names=list(inputs),
             output_names=list(outputs),
             dynamic_axes={name: dict(axes) for name, axes in (dynamic or {}).items()},

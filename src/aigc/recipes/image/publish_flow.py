@@ -36,6 +36,9 @@ _TOLERANCE = 2e-3
 class Ends(nn.Module):
     """The auto-encoder between pictures of 0..1 and latents that are about normal."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, vae: VAE, mean: Tensor, std: Tensor) -> None:
         super().__init__()
         self.vae = vae
