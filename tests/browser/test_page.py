@@ -96,7 +96,8 @@ def test_an_answer_goes_on_while_another_conversation_is_open(page: Any, ask: An
     page.get_by_role("button", name="New chat").first.click()
     ask("second")
     page.get_by_role("link", name="one two three").click()
-    page.wait_for_selector(".message.assistant:not(.streaming)")
+    # By its text: until the page has changed, the finished answer of the other conversation is there.
+    page.wait_for_selector(".message.assistant:not(.streaming) .body:has-text('seven eight')")
     assert page.locator(".message.assistant .body").inner_text() == "You said: one two three four five six seven eight"
 
 
