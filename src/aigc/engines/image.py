@@ -93,8 +93,10 @@ class ImagePainter:
     def _job(self, request: ImageRequest) -> _Job:
         """Everything decided. Raises: UserError for what can't be done."""
         model = self._networks.settings
-        steps = _within("steps", request.steps, model.steps, 1, _MOST_STEPS)
-        guidance = _within("guidance", request.guidance, model.guidance, 1.0, _MOST_GUIDANCE)
+        fixed = model.fixed
+        steps = _within("steps", request.steps, model.steps, *((model.steps,) * 2 if fixed else (1, _MOST_STEPS)))
+        most = model.guidance if fixed else _MOST_GUIDANCE
+        guidance = _within("guidance", request.guidance, model.guidance, 1.0, most)
         _within("n", request.n, 1, 1, 10)
         if request.transparent:
             raise UserError(

@@ -52,6 +52,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     steps: int
     guidance: float
     styles: tuple[str, ...]
+    fixed: bool = False
+    """Steps and guidance are in the weights: no others may be taken."""
     enlarger: Enlarger | None = None
     """A restorer beside the other networks that doubles sides."""
 

@@ -7,6 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from aigc.models.flow import Attention, FlowConfig, FlowTransformer, positions, rotate  # noqa: E402
+from aigc.recipes.image.shorten import Shortened  # noqa: E402
 from aigc.training.sampling import draw_times, euler, guided, mix, times  # noqa: E402
 
 
@@ -118,3 +119,15 @@ def test_levels_see_the_neighbours_of_a_patch_and_an_answer_given_at_run_time_is
 def test_levels_that_do_not_make_the_patch_are_refused() -> None:
     with pytest.raises(ValueError, match="patch must be 2"):
         FlowConfig(patch=2, levels=(16, 32))
+
+
+def test_a_perfect_pupil_has_no_loss_and_the_teacher_is_no_part_of_it() -> None:
+    """A teacher that says the same everywhere is walked in one step without error, with any guidance."""
+    torch.manual_seed(0)
+    config = FlowConfig(latent=4, patch=2, width=32, layers=1, heads=2, text=16)
+    teacher = FlowTransformer(config).eval()
+    torch.nn.init.constant_(teacher.out.bias, 0.25)
+    pupil = Shortened(config, teacher, steps=2, guidance=3.0)
+    batch = {"latents": torch.randn(3, 4, 8, 8), "text": torch.tensor([[3, -1]] * 3), "given": torch.zeros(3, 1, 8, 8)}
+    assert pupil(batch).item() < 1e-10
+    assert set(pupil.state_dict()) == {f"net.{name}" for name in teacher.state_dict()}

@@ -178,6 +178,30 @@ def test_a_published_model_is_installed_and_served_under_its_name(
     assert made.images[0].size == (64, 64)
 
 
+def test_a_pupil_goes_its_teachers_way_in_few_steps_and_takes_no_others(runs: Path, tmp_path: Path) -> None:
+    settings = ["side=64", f"vae={runs / 'vae'}", f"teacher={runs / 'flow'}", "sample_steps=2", "train.steps=4"]
+    made = train(
+        "image/flow",
+        Options(folder=tmp_path / "few", pool=runs / "pool", size="toy", device="cpu", settings=settings),
+    )
+    assert made.finished
+    publish(tmp_path / "few", name="few", enlarger=None, into=tmp_path / "model", notes=None, replace=False)
+    pupil = _open(tmp_path / "model")
+    request = ImageRequest(prompt="a lake", seed=0, **SMALL)
+    _, told = _paint(pupil, request)
+    assert len(told) == 2 + 1
+    for change, param in (({"steps": 3}, "steps"), ({"guidance": 2.0}, "guidance")):
+        with pytest.raises(UserError, match=f"{param} is") as caught:
+            pupil.check(msgspec.structs.replace(request, **change))
+        assert caught.value.param == param
+
+
+def test_a_teacher_of_another_size_is_refused(runs: Path, tmp_path: Path) -> None:
+    settings = ["side=64", f"vae={runs / 'vae'}", f"teacher={runs / 'flow'}", "model.width=64"]
+    with pytest.raises(UserError, match="whose model or side is another"):
+        train("image/flow", Options(folder=tmp_path, pool=runs / "pool", size="toy", device="cpu", settings=settings))
+
+
 def test_the_card_says_what_was_learned_from_and_how_much(folder: Path) -> None:
     card = (folder / "README.md").read_text("utf-8")
     assert "| data | shapes (64 pictures of each) |" in card

@@ -9,8 +9,10 @@ Knows: the flow transformer, its loss, samples. Does not know: how pictures are 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,10 +23,12 @@ from aigc.errors import UserError
 from aigc.models.flow import FlowConfig, FlowTransformer
 from aigc.models.vae import VAE
 from aigc.recipes.base import Recipe, Setup
+from aigc.recipes.image.flow_net import Flow
 from aigc.recipes.image.latents import Habits, Latents, Part, encode, load_vae
+from aigc.recipes.image.shorten import Shortened
 from aigc.scenes.concepts import NUMBERS
-from aigc.training.config import TrainConfig
-from aigc.training.sampling import draw_times, euler, guided, mix, times
+from aigc.training.checkpoint import Checkpoint, Checkpoints, fill
+from aigc.training.config import TrainConfig, from_dict
 from aigc.training.sheets import sheet, to_pixels
 from aigc.training.task import Batch, Player
 
@@ -46,21 +50,36 @@ class FlowRecipe:
     untold: float = 0.1
     given: float = 0.18
     guidance: float = 3.0
-    """Of the samples that are shown while it learns."""
+    """Of the samples that are shown, and what serving takes where nobody says otherwise."""
     sample_steps: int = 12
+    """Likewise."""
+    teacher: str = ""
+    """Folder of a run of ``image/flow`` whose way with ``guidance`` is learned in ``sample_steps`` steps."""
 
 
 class FlowTask:
     """The network and its loss."""
 
-    def __init__(self, config: FlowRecipe, vae: VAE, held_out: Sequence[Part], parts: Sequence[Part]) -> None:
+    def __init__(
+        self,
+        config: FlowRecipe,
+        vae: VAE,
+        held_out: Sequence[Part],
+        parts: Sequence[Part],
+        teacher: FlowTransformer | None = None,
+    ) -> None:
         self._config, self._vae = config, vae
         torch.manual_seed(config.train.seed)
-        self.model = Flow(config.model)
-        flat = torch.cat([p.latents[:2048].float().transpose(0, 1).flatten(1) for p in parts], dim=1)
-        net = self.model.net
-        net.latent_mean.copy_(flat.mean(1).view(1, -1, 1, 1))
-        net.latent_std.copy_(flat.std(1).view(1, -1, 1, 1).clamp_min(1e-4))
+        if teacher is not None:
+            self.model: Flow = Shortened(config.model, teacher, config.sample_steps, config.guidance)
+        else:
+            self.model = Flow(config.model)
+            flat = torch.cat([p.latents[:2048].float().transpose(0, 1).flatten(1) for p in parts], dim=1)
+            net = self.model.net
+            net.latent_mean.copy_(flat.mean(1).view(1, -1, 1, 1))
+            net.latent_std.copy_(flat.std(1).view(1, -1, 1, 1).clamp_min(1e-4))
+        # A pupil's guidance is in its weights.
+        self._guidance = 1.0 if teacher is not None else config.guidance
         self.players: Sequence[Player] = (Player("flow", self.model, self._loss),)
         self._held_out = held_out
         self._probe = Latents(held_out, _habits(config)).batch(0)
@@ -81,50 +100,9 @@ class FlowTask:
         rows = [to_pixels(self._vae.decode(real))]
         for captions in (part.english, part.chinese):
             text = torch.stack([c[0] for c in captions[:8]]).to(device)
-            made = model.sample(text, torch.randn_like(real), self._config.sample_steps, self._config.guidance)
+            made = model.sample(text, torch.randn_like(real), self._config.sample_steps, self._guidance)
             rows.append(to_pixels(self._vae.decode(made)))
         return sheet(rows)
-
-
-class Flow(nn.Module):
-    """The transformer with its loss as ``forward``, so that both are compiled as one."""
-
-    def __init__(self, config: FlowConfig) -> None:
-        super().__init__()
-        self.net = FlowTransformer(config)
-
-    def forward(self, batch: Batch) -> Tensor:
-        """Mean squared error of the velocity."""
-        net = self.net
-        x_0 = (batch["latents"] - net.latent_mean) / net.latent_std
-        t = draw_times(len(x_0), x_0.device)
-        x_t, velocity = mix(x_0, torch.randn_like(x_0), t)
-        text, seen = net.read(batch["text"].clamp_min(0).int(), batch["text"] >= 0)
-        known = torch.cat([x_0 * batch["given"], batch["given"]], dim=1)
-        error: Tensor = net(x_t, t, text, seen, known).float() - velocity
-        return error.square().mean()
-
-    def sample(self, text: Tensor, noise: Tensor, steps: int, guidance: float) -> Tensor:
-        """Latents for captions.
-
-        Args:
-            text: (B, T) numbers, -1 for nothing.
-            noise: (B, Z, H, W), normal.
-            steps: of Euler's method.
-            guidance: 1: none.
-
-        Returns: (B, Z, H, W), as the auto-encoder gives them.
-        """
-        net = self.net
-        both = torch.cat([text, torch.full_like(text, -1)])
-        tokens, seen = net.read(both.clamp_min(0).int(), both >= 0)
-        known = torch.zeros(2 * len(noise), noise.shape[1] + 1, *noise.shape[2:], device=noise.device)
-
-        def velocity(x: Tensor, t: Tensor) -> Tensor:
-            told, untold = net(torch.cat([x, x]), torch.cat([t, t]), tokens, seen, known).float().chunk(2)
-            return guided(told, untold, guidance)
-
-        return euler(velocity, noise, times(steps)) * net.latent_std + net.latent_mean
 
 
 def _habits(config: FlowRecipe) -> Habits:
@@ -137,12 +115,36 @@ def make(setup: Setup) -> tuple[FlowTask, Latents]:
     if config.model.vocabulary <= (last := max(NUMBERS.values())):
         raise UserError(f"model.vocabulary is {config.model.vocabulary}; accepted: more than {last}, the last concept")
     vae = load_vae(config.vae, setup.device)
+    teacher = None
     keep = setup.folder / "latents"
+    if config.teacher:
+        theirs, teacher, _ = load_flow(Path(config.teacher).expanduser())
+        if theirs.model != config.model or theirs.side != config.side:
+            raise UserError(
+                f"teacher is {config.teacher}, whose model or side is another", hint="begin with its settings"
+            )
+        teacher.to(setup.device)
+        keep = Path(config.teacher).expanduser() / "latents"  # the same pictures: encoded once
     parts, held = [], []
     for pool in setup.pools:
         parts += encode(pool, config.pictures, vae, setup.device, keep, config.concepts)
         held += encode(pool, 1, vae, setup.device, keep, config.concepts, held_out=True)
-    return FlowTask(config, vae, held, parts), Latents(parts, _habits(config))
+    return FlowTask(config, vae, held, parts, teacher), Latents(parts, _habits(config))
+
+
+def load_flow(folder: Path) -> tuple[FlowRecipe, FlowTransformer, Checkpoint]:
+    """Settings, averaged weights and the newest checkpoint of a run. Raises: UserError: there is none."""
+    kept = folder / "run.json"
+    found = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
+    newest = Checkpoints(folder).load() if found.get("recipe") == "image/flow" else None
+    if newest is None:
+        raise UserError(
+            f"{folder} is no run of image/flow that has a checkpoint", hint="`aigc train image/flow` makes one"
+        )
+    config = from_dict(FlowRecipe, found["settings"])
+    flow = Flow(config.model)
+    fill(flow.state_dict(), newest.model, str(folder))
+    return config, flow.net.eval().requires_grad_(False), newest
 
 
 RECIPE = Recipe(

@@ -6,7 +6,6 @@ the store, OpenVINO beyond the proof that it computes the same.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,17 +14,15 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from aigc.errors import EngineError, UserError
+from aigc.errors import EngineError
 from aigc.models.flow import FlowTransformer, positions
 from aigc.models.vae import VAE
 from aigc.recipes.image.export import Published, difference, rounded, to_onnx
-from aigc.recipes.image.flow import Flow, FlowRecipe
+from aigc.recipes.image.flow import FlowRecipe, load_flow
 from aigc.recipes.image.latents import load_vae
 from aigc.recipes.image.publish_restorer import publish_restorer
 from aigc.scenes.concepts import CONCEPTS
 from aigc.scenes.vocabulary import STYLES
-from aigc.training.checkpoint import Checkpoints, fill
-from aigc.training.config import from_dict
 
 _MEMORY_BYTES = 640 * 2**20
 """Measured with the shipped model at 1024x1024, the largest that it makes."""
@@ -86,7 +83,8 @@ def publish_flow(folder: Path, enlarger: Path | None = None) -> Published:
         "known": len(CONCEPTS),
         "side": config.side,
         "steps": config.sample_steps,
-        "guidance": config.guidance,
+        "guidance": 1.0 if config.teacher else config.guidance,
+        "fixed": bool(config.teacher),
         "styles": list(STYLES),
     }
     if enlarger is not None:
@@ -104,21 +102,6 @@ def publish_flow(folder: Path, enlarger: Path | None = None) -> Published:
         samples=found.step * config.train.batch * config.train.micro_batches,
         seconds=float(found.state["seconds"]),
     )
-
-
-def load_flow(folder: Path) -> tuple[FlowRecipe, FlowTransformer, Any]:
-    """Settings, averaged weights and the newest checkpoint of a run. Raises: UserError: there is none."""
-    kept = folder / "run.json"
-    found = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
-    newest = Checkpoints(folder).load() if found.get("recipe") == "image/flow" else None
-    if newest is None:
-        raise UserError(
-            f"{folder} is no run of image/flow that has a checkpoint", hint="`aigc train image/flow` makes one"
-        )
-    config = from_dict(FlowRecipe, found["settings"])
-    flow = Flow(config.model)
-    fill(flow.state_dict(), newest.model, str(folder))
-    return config, flow.net.eval().requires_grad_(False), newest
 
 
 def _graphs(net: FlowTransformer, ends: Ends, config: FlowRecipe) -> dict[str, bytes]:
