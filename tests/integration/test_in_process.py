@@ -51,7 +51,7 @@ def test_the_same_api_answers_without_a_server(client: Client) -> None:
     answer = client.chat("hello there")
     assert (answer.text, answer.model, answer.finish_reason) == ("hello there", "echo", "stop")
     assert answer.usage.completion_tokens == 12
-    assert [m.id for m in client.models()] == ["echo"]
+    assert "echo" in {m.id for m in client.models()}
     assert client.complete("on", max_tokens=2).text == "on"
 
 
