@@ -125,7 +125,8 @@ def _newest(run: Path) -> list[Path]:
 def _card(model_id: str, run: Path, made: Published, notes: str, files: list[str]) -> str:
     """The model card: what is known from the run."""
     kept: dict[str, Any] = json.loads((run / "run.json").read_text("utf-8"))
-    settings = kept["settings"]
+    # Where a run lay on somebody's disk is nobody's business.
+    settings = {k: Path(v).name if k in ("vae", "teacher") else v for k, v in kept["settings"].items()}
     figures = _figures(run / "metrics.jsonl")
     lines = [
         f"# {model_id}",

@@ -227,5 +227,6 @@ def _within(name: str, value: float | None, usual: float, low: float, high: floa
     if value is None:
         return usual
     if not low <= value <= high:
-        raise UserError(f"{name} is {value}; accepted: {low} to {high}", param=name)
+        accepted = f"{low} to {high}" if low < high else f"{low}, which is in the model's weights"
+        raise UserError(f"{name} is {value}; accepted: {accepted}", param=name)
     return value

@@ -73,7 +73,9 @@ def publish_flow(folder: Path, enlarger: Path | None = None) -> Published:
     weights = {f"flow.{k}": v for k, v in net.state_dict().items()} | {
         f"vae.{k}": v for k, v in vae.state_dict().items()
     }
-    files["weights.safetensors"] = save({k: v.half().contiguous() for k, v in weights.items()})
+    # Training goes on from a teacher, never from its pupil.
+    if not config.teacher:
+        files["weights.safetensors"] = save({k: v.half().contiguous() for k, v in weights.items()})
     settings = {
         "latent": config.model.latent,
         "factor": vae.config.factor,
