@@ -86,6 +86,8 @@ class Mock:
 
     locked: bool = False
     chunk_seconds: float = 0.01
+    vanishes: bool = False
+    """Whether an answer that breaks off may do so now."""
     load_seconds: float = 0.0
     loaded: bool = True
     bodies: list[dict[str, Any]] = field(default_factory=list)
@@ -132,6 +134,8 @@ class Mock:
                     yield f"data: {json.dumps({'error': error})}\n\n"
                     return
                 if number == 3 and question == "vanishes in mid-stream":
+                    while not self.vanishes:  # what was sent must have been read: a broken connection forgets the rest
+                        await asyncio.sleep(0.01)
                     raise ConnectionAbortedError
                 yield chunk({"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]})
                 await asyncio.sleep(self.chunk_seconds)

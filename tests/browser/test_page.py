@@ -317,8 +317,11 @@ def test_an_error_event_in_mid_stream_keeps_the_text(ask: Any) -> None:
     assert "send the request again" in words
 
 
-def test_a_server_that_vanishes_in_mid_stream_keeps_the_text(page: Any, ask: Any) -> None:
-    answer = ask("vanishes in mid-stream")
+def test_a_server_that_vanishes_in_mid_stream_keeps_the_text(page: Any, ask: Any, mock: Mock) -> None:
+    answer = ask("vanishes in mid-stream", wait=False)
+    page.wait_for_selector(".message.assistant .body:has-text('You said: va')")
+    mock.vanishes = True
+    page.wait_for_selector(".message.assistant:last-child:not(.streaming)")
     assert answer.locator(".body").inner_text() == "You said: va"
     assert "The connection broke before the answer was complete" in answer.get_by_role("alert").inner_text()
     page.reload()
