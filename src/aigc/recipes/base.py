@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import torch
 
 from aigc.errors import Conflict, InvalidModelFile, UserError
-from aigc.training.checkpoint import replace
+from aigc.training.checkpoint import Checkpoint, Checkpoints, replace
 from aigc.training.config import CHANGEABLE, TrainConfig, from_dict, override, to_dict
 from aigc.training.pool import Pool
 from aigc.training.source import Photographs, Source
@@ -116,6 +116,22 @@ def settle(recipe: Recipe, folder: Path, size: str | None, assignments: Sequence
             raise Conflict(f"{folder} was begun with {name}={old}, not {new}", hint="begin another run with --run")
     replace(kept, json.dumps({"recipe": recipe.name, "settings": to_dict(config)}, indent=1).encode())
     return config
+
+
+def newest(folder: Path, recipe: str) -> tuple[dict[str, Any], Checkpoint]:
+    """Settings and newest checkpoint of a run of that recipe.
+
+    Raises:
+        UserError: the folder holds no run of it, or no checkpoint.
+    """
+    kept = folder / "run.json"
+    found = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
+    checkpoint = Checkpoints(folder).load() if found.get("recipe") == recipe else None
+    if checkpoint is None:
+        raise UserError(
+            f"{folder} is no run of {recipe} that has a checkpoint", hint=f"`aigc train {recipe}` makes one"
+        )
+    return found["settings"], checkpoint
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any, Any]]:

@@ -9,7 +9,6 @@ Knows: the flow transformer, its loss, samples. Does not know: how pictures are 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,12 +21,12 @@ from torch import Tensor, nn
 from aigc.errors import UserError
 from aigc.models.flow import FlowConfig, FlowTransformer
 from aigc.models.vae import VAE
-from aigc.recipes.base import Recipe, Setup
+from aigc.recipes.base import Recipe, Setup, newest
 from aigc.recipes.image.flow_net import Flow
 from aigc.recipes.image.latents import Habits, Latents, Part, encode, load_vae
 from aigc.recipes.image.shorten import Shortened
 from aigc.scenes.concepts import NUMBERS
-from aigc.training.checkpoint import Checkpoint, Checkpoints, fill
+from aigc.training.checkpoint import Checkpoint, fill
 from aigc.training.config import TrainConfig, from_dict
 from aigc.training.sheets import sheet, to_pixels
 from aigc.training.task import Batch, Player
@@ -134,17 +133,11 @@ def make(setup: Setup) -> tuple[FlowTask, Latents]:
 
 def load_flow(folder: Path) -> tuple[FlowRecipe, FlowTransformer, Checkpoint]:
     """Settings, averaged weights and the newest checkpoint of a run. Raises: UserError: there is none."""
-    kept = folder / "run.json"
-    found = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
-    newest = Checkpoints(folder).load() if found.get("recipe") == "image/flow" else None
-    if newest is None:
-        raise UserError(
-            f"{folder} is no run of image/flow that has a checkpoint", hint="`aigc train image/flow` makes one"
-        )
-    config = from_dict(FlowRecipe, found["settings"])
+    settings, found = newest(folder, "image/flow")
+    config = from_dict(FlowRecipe, settings)
     flow = Flow(config.model)
-    fill(flow.state_dict(), newest.model, str(folder))
-    return config, flow.net.eval().requires_grad_(False), newest
+    fill(flow.state_dict(), found.model, str(folder))
+    return config, flow.net.eval().requires_grad_(False), found
 
 
 RECIPE = Recipe(

@@ -6,19 +6,18 @@ computes the same.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from aigc.errors import EngineError, UserError
+from aigc.errors import EngineError
 from aigc.models.restorer import GLANCE, TASKS, Restorer
+from aigc.recipes.base import newest
 from aigc.recipes.image.export import Published, difference, rounded, to_onnx
 from aigc.recipes.image.restorer import RestorerRecipe
-from aigc.training.checkpoint import Checkpoints, fill
+from aigc.training.checkpoint import Checkpoint, fill
 from aigc.training.config import from_dict
 
 _MEMORY_BYTES = 600 * 2**20
@@ -60,19 +59,13 @@ def publish_restorer(folder: Path) -> Published:
     )
 
 
-def load_restorer(folder: Path) -> tuple[RestorerRecipe, Restorer, Any]:
+def load_restorer(folder: Path) -> tuple[RestorerRecipe, Restorer, Checkpoint]:
     """Settings, averaged weights and the newest checkpoint of a run. Raises: UserError: there is none."""
-    kept = folder / "run.json"
-    found = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
-    newest = Checkpoints(folder).load() if found.get("recipe") == "image/restorer" else None
-    if newest is None:
-        raise UserError(
-            f"{folder} is no run of image/restorer that has a checkpoint", hint="`aigc train image/restorer` makes one"
-        )
-    config = from_dict(RestorerRecipe, found["settings"])
+    settings, found = newest(folder, "image/restorer")
+    config = from_dict(RestorerRecipe, settings)
     model = Restorer(config.model)
-    fill(model.state_dict(), newest.model, str(folder))
-    return config, model.eval().requires_grad_(False), newest
+    fill(model.state_dict(), found.model, str(folder))
+    return config, model.eval().requires_grad_(False), found
 
 
 def _graph(model: Restorer) -> bytes:

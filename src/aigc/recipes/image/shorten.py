@@ -41,12 +41,12 @@ class Shortened(Flow):
         begin, end = grid[piece], grid[piece + 1]
         x, _ = mix(x_0, torch.randn_like(x_0), begin)
         known = torch.cat([x_0 * batch["given"], batch["given"]], dim=1)
-        target = self._walked(x, begin, end, batch["text"], known)
+        with torch.no_grad():
+            target = self._walked(x, begin, end, batch["text"], known)
         text, seen = net.read(batch["text"].clamp_min(0).int(), batch["text"] >= 0)
         error: Tensor = net(x, begin, text, seen, known).float() - target
         return error.square().mean()
 
-    @torch.no_grad()
     def _walked(self, x: Tensor, begin: Tensor, end: Tensor, text: Tensor, known: Tensor) -> Tensor:
         """The mean velocity of the teacher between two times, each (B,)."""
         (teacher,) = self._teacher
