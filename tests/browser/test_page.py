@@ -101,6 +101,66 @@ def test_an_answer_goes_on_while_another_conversation_is_open(page: Any, ask: An
     assert page.locator(".message.assistant .body").inner_text() == "You said: one two three four five six seven eight"
 
 
+def test_a_click_into_the_list_is_not_lost_when_an_answer_ends_under_it(page: Any, ask: Any, mock: Mock) -> None:
+    ask("first")
+    page.get_by_role("button", name="New chat").first.click()
+    mock.chunk_seconds = 0.03
+    ask("one two three four five six seven eight", wait=False)
+    page.get_by_role("link", name="first").hover()
+    page.mouse.down()
+    page.wait_for_selector(".message.assistant:not(.streaming)")
+    expect(page.locator("#list .pulse")).to_have_count(0)
+    page.mouse.up()
+    expect(page.locator(".message.user .body")).to_have_text("first")
+
+
+def test_an_answer_that_ends_while_its_conversation_is_opened_is_whole(page: Any) -> None:
+    """The page's own state, with a storage whose answers the test holds back."""
+    shown = page.evaluate(
+        """async () => {
+          const { Chats } = await import("/chats.js");
+          const { DEFAULTS } = await import("/conversation.js");
+          const gate = () => {
+            let open;
+            const held = new Promise((resolve) => (open = resolve));
+            return { held, open };
+          };
+          const [reading, writing] = [gate(), gate()];
+          const stored = new Map();
+          const put = async (message) => void stored.set(message.id, structuredClone(message));
+          const storage = {
+            conversations: async () => [],
+            putConversation: async () => {},
+            putMessage: put,
+            messages: async () => {
+              const then = structuredClone([...stored.values()]);
+              await reading.held;
+              return then;
+            },
+          };
+          const api = {
+            chat: async function* () {
+              yield { choices: [{ delta: { content: "half " } }] };
+              await writing.held;
+              yield { choices: [{ delta: { content: "and half" }, finish_reason: "stop" }] };
+            },
+          };
+          const chats = new Chats(storage, api, { ...DEFAULTS });
+          const asked = chats.send("hello");
+          await new Promise((resolve) => setTimeout(resolve, 50));
+          const { id } = chats.current;
+          await chats.open(null);
+          const opening = chats.open(id);
+          writing.open();
+          await asked;
+          reading.open();
+          await opening;
+          return chats.branch.map(({ content, status }) => [content, status]);
+        }"""
+    )
+    assert shown[1] == ["half and half", "complete"]
+
+
 def test_earlier_turns_go_along_and_settings_are_sent(page: Any, ask: Any, mock: Mock) -> None:
     page.get_by_role("button", name="Settings of this chat").click()
     page.get_by_label("Instructions (system prompt)").fill("Be brief.")

@@ -27,6 +27,8 @@ export class Chats extends EventTarget {
   messages = new Map();
   /** @type {Map<string, Generation>} By conversation: at most one answer each. */
   #running = new Map();
+  /** Openings overtake each other; only the last one counts. */
+  #turn = 0;
   /** Tells other tabs of the same browser what has changed. */
   #channel = new BroadcastChannel("aigc");
 
@@ -80,9 +82,13 @@ export class Chats extends EventTarget {
   async open(id) {
     const conversation = id ? this.all.find((one) => one.id === id) : null;
     if (conversation === undefined) return false;
+    const turn = ++this.#turn;
+    // Looked up before the read: an answer that ends in the meantime is in what was read only as far as it had come.
+    const live = id ? this.#running.get(id)?.message : undefined;
     const messages = conversation ? await this.storage.messages(conversation.id) : [];
+    if (turn !== this.#turn) return true;
     this.current = conversation;
-    this.messages = new Map(messages.map((message) => [message.id, this.#revive(message)]));
+    this.messages = new Map(messages.map((message) => [message.id, this.#revive(message, live)]));
     this.#tell("thread");
     return true;
   }
@@ -189,6 +195,7 @@ export class Chats extends EventTarget {
   #create(text) {
     const conversation = tree.newConversation(this.draft);
     conversation.title = tree.titleFrom(text);
+    this.#turn++;
     this.current = conversation;
     this.messages = new Map();
     this.all.unshift(conversation);
@@ -228,8 +235,9 @@ export class Chats extends EventTarget {
     await this.#saveConversation(conversation);
     await this.#saveMessage(answer);
     await generation.run();
-    this.#running.delete(conversation.id);
+    // Saved before it counts as ended, so that whoever opens the conversation finds all of it, here or there.
     if (this.all.includes(conversation)) await this.#saveMessage(answer);
+    this.#running.delete(conversation.id);
     this.#published(conversation.id);
     this.#tell("list");
     if (this.current === conversation) this.#tell("thread");
@@ -239,9 +247,9 @@ export class Chats extends EventTarget {
    * A message from storage: the live object if this tab is writing it; if nobody is, the page was closed in the midst.
    *
    * @param {Message} message
+   * @param {Message | undefined} live
    */
-  #revive(message) {
-    const live = this.#running.get(message.conversation)?.message;
+  #revive(message, live) {
     if (live?.id === message.id) return live;
     return message.status === "streaming" ? { ...message, status: /** @type {const} */ ("stopped") } : message;
   }

@@ -149,6 +149,8 @@ async function route() {
 function newChat() {
   frame.closeIfOver();
   if (location.hash !== "#/") location.hash = "#/";
+  // Now, and not when the browser has told of the change: what is typed next belongs to the new chat.
+  void route();
   composer.input.focus();
 }
 

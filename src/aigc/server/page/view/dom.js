@@ -42,6 +42,20 @@ export function byId(id, kind) {
 }
 
 /**
+ * Make these the children. An element that is in its place already is not touched:
+ * one that is taken out under the pointer loses the click.
+ *
+ * @param {Element} parent
+ * @param {Element[]} wanted
+ */
+export function place(parent, wanted) {
+  for (const child of [...parent.children]) if (!wanted.includes(child)) child.remove();
+  wanted.forEach((element, index) => {
+    if (parent.children[index] !== element) parent.insertBefore(element, parent.children[index] ?? null);
+  });
+}
+
+/**
  * Copy text; without a secure context there is no clipboard API, so the old way stands behind it.
  *
  * @param {string} text

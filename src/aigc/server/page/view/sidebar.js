@@ -6,7 +6,7 @@
  */
 
 import { t } from "../i18n.js";
-import { byId, h } from "./dom.js";
+import { byId, h, place } from "./dom.js";
 import { icon } from "./icons.js";
 import { openMenu } from "./menu.js";
 
@@ -20,9 +20,20 @@ import { openMenu } from "./menu.js";
 
 const DAY = 86_400_000;
 
+/** Conversations from midnight of so many days ago, until the group before. */
+const GROUPS = /** @type {const} */ ([
+  { words: "today", days: 0 },
+  { words: "yesterday", days: 1 },
+  { words: "week", days: 7 },
+  { words: "older", days: Infinity },
+]);
+
 export class Sidebar {
   #list = byId("list", HTMLElement);
   #search = byId("search", HTMLInputElement);
+  #frames = GROUPS.map(() => ({ heading: h("h2"), list: h("ul") }));
+  /** @type {Map<string, Item>} By conversation. */
+  #items = new Map();
   /** Searches overtake each other; only the last one may draw. */
   #turn = 0;
 
@@ -40,58 +51,81 @@ export class Sidebar {
     const turn = ++this.#turn;
     const found = await this.chats.search(this.#search.value);
     if (turn !== this.#turn || this.#list.querySelector("input")) return;
-    const focused = document.activeElement?.closest("[data-conversation]")?.getAttribute("data-conversation");
-    this.#list.replaceChildren(...this.#groups(found));
-    if (focused) /** @type {HTMLElement | null} */ (this.#list.querySelector(`[data-conversation="${focused}"] a`))?.focus();
+    const old = this.#items;
+    this.#items = new Map(found.map((one) => [one.id, old.get(one.id) ?? new Item(this)]));
+    for (const one of found) this.#items.get(one.id)?.show(one);
+    place(this.#list, found.length ? this.#groups(found) : [this.#empty()]);
+  }
+
+  #empty() {
+    return h("p", { class: "list-empty" }, [t(this.#search.value.trim() ? "searchNothing" : "noConversations")]);
   }
 
   /** @param {Conversation[]} conversations */
   #groups(conversations) {
-    if (!conversations.length) {
-      return [h("p", { class: "list-empty" }, [t(this.#search.value.trim() ? "searchNothing" : "noConversations")])];
-    }
     const midnight = new Date().setHours(0, 0, 0, 0);
-    const groups = [
-      { words: t("today"), from: midnight },
-      { words: t("yesterday"), from: midnight - DAY },
-      { words: t("week"), from: midnight - 7 * DAY },
-      { words: t("older"), from: -Infinity },
-    ];
-    return groups.flatMap(({ words, from }, index) => {
-      const until = index ? groups[index - 1].from : Infinity;
+    let until = Infinity;
+    return GROUPS.flatMap(({ words, days }, index) => {
+      const from = midnight - days * DAY;
       const members = conversations.filter(({ updatedAt }) => updatedAt >= from && updatedAt < until);
-      return members.length ? [h("h2", {}, [words]), h("ul", {}, members.map((one) => this.#item(one)))] : [];
+      until = from;
+      const { heading, list } = this.#frames[index];
+      heading.textContent = t(words);
+      place(list, members.flatMap(({ id }) => this.#items.get(id)?.element ?? []));
+      return members.length ? [heading, list] : [];
     });
   }
+}
 
-  /** @param {Conversation} conversation */
-  #item(conversation) {
-    const title = conversation.title || t("untitled");
-    const link = h("a", { href: `#/c/${conversation.id}`, title, "aria-current": conversation === this.chats.current ? "page" : null }, [
-      h("span", {}, [title]),
-      this.chats.isRunning(conversation.id) ? h("span", { class: "pulse", role: "img", "aria-label": t("answering") }) : null,
-    ]);
-    const more = h("button", { type: "button", class: "icon-button small", "aria-haspopup": "menu", "aria-label": `${t("more")}: ${title}` }, [icon("dots")]);
-    const item = h("li", { "data-conversation": conversation.id }, [link, more]);
-    const rename = () => this.#rename(conversation, item);
-    more.addEventListener("click", () =>
-      openMenu(more, [
-        { words: t("rename"), icon: "edit", act: rename },
-        { words: t("exportMarkdown"), icon: "download", act: () => this.actions.exportAs(conversation, "markdown") },
-        { words: t("exportJson"), icon: "download", act: () => this.actions.exportAs(conversation, "json") },
-        { words: t("remove"), icon: "trash", danger: true, act: () => this.actions.remove(conversation) },
-      ]),
-    );
-    link.addEventListener("dblclick", rename);
-    link.addEventListener("keydown", (event) => event.key === "F2" && rename());
-    return item;
+/** One line of the list; it stays the same element while its conversation is listed. */
+class Item {
+  #title = h("span");
+  #pulse = h("span", { class: "pulse", role: "img" });
+  #link = h("a", {}, [this.#title]);
+  #more = h("button", { type: "button", class: "icon-button small", "aria-haspopup": "menu" }, [icon("dots")]);
+  element = h("li", {}, [this.#link, this.#more]);
+  /** @type {Conversation | null} */
+  #conversation = null;
+
+  /** @param {Sidebar} sidebar */
+  constructor(sidebar) {
+    this.sidebar = sidebar;
+    this.#more.addEventListener("click", () => this.#menu());
+    this.#link.addEventListener("dblclick", () => this.#rename());
+    this.#link.addEventListener("keydown", (event) => event.key === "F2" && this.#rename());
   }
 
-  /**
-   * @param {Conversation} conversation
-   * @param {HTMLElement} item
-   */
-  #rename(conversation, item) {
+  /** @param {Conversation} conversation  A newer state of the same one. */
+  show(conversation) {
+    const { chats } = this.sidebar;
+    const title = conversation.title || t("untitled");
+    this.#conversation = conversation;
+    this.#title.textContent = title;
+    this.#link.href = `#/c/${conversation.id}`;
+    this.#link.title = title;
+    if (conversation === chats.current) this.#link.setAttribute("aria-current", "page");
+    else this.#link.removeAttribute("aria-current");
+    this.#pulse.setAttribute("aria-label", t("answering"));
+    place(this.#link, chats.isRunning(conversation.id) ? [this.#title, this.#pulse] : [this.#title]);
+    this.#more.setAttribute("aria-label", `${t("more")}: ${title}`);
+    place(this.element, [this.#link, this.#more]);
+  }
+
+  #menu() {
+    const { actions } = this.sidebar;
+    const conversation = this.#conversation;
+    if (!conversation) return;
+    openMenu(this.#more, [
+      { words: t("rename"), icon: "edit", act: () => this.#rename() },
+      { words: t("exportMarkdown"), icon: "download", act: () => actions.exportAs(conversation, "markdown") },
+      { words: t("exportJson"), icon: "download", act: () => actions.exportAs(conversation, "json") },
+      { words: t("remove"), icon: "trash", danger: true, act: () => actions.remove(conversation) },
+    ]);
+  }
+
+  #rename() {
+    const conversation = this.#conversation;
+    if (!conversation) return;
     const input = h("input", { type: "text", "aria-label": t("rename"), maxlength: "200" });
     input.value = conversation.title;
     let over = false;
@@ -100,9 +134,9 @@ export class Sidebar {
       over = true;
       const focused = document.activeElement === input;
       input.remove();
-      if (keep) await this.chats.rename(conversation, input.value);
-      await this.show();
-      if (focused) /** @type {HTMLElement | null} */ (this.#list.querySelector(`[data-conversation="${conversation.id}"] a`))?.focus();
+      if (keep) await this.sidebar.chats.rename(conversation, input.value);
+      await this.sidebar.show();
+      if (focused) this.#link.focus();
     };
     input.addEventListener("blur", () => end(true));
     input.addEventListener("keydown", (event) => {
@@ -113,7 +147,7 @@ export class Sidebar {
         void end(false);
       }
     });
-    item.replaceChildren(input);
+    this.element.replaceChildren(input);
     input.focus();
     input.select();
   }

@@ -5,6 +5,7 @@
 
 import { onCopy } from "../markdown/code.js";
 import { t } from "../i18n.js";
+import { place } from "./dom.js";
 import { MessageView } from "./message.js";
 
 /**
@@ -39,13 +40,7 @@ export class Thread {
       return view;
     });
     this.#views = new Map(views.map((view) => [view.message.id, view]));
-    const elements = views.map((view) => view.element);
-    for (const child of [...this.element.children]) {
-      if (!elements.includes(/** @type {HTMLElement} */ (child))) child.remove();
-    }
-    elements.forEach((element, index) => {
-      if (this.element.children[index] !== element) this.element.insertBefore(element, this.element.children[index] ?? null);
-    });
+    place(this.element, views.map((view) => view.element));
   }
 
   /** @param {Message} message */
