@@ -112,6 +112,13 @@ def settle(recipe: Recipe, folder: Path, size: str | None, assignments: Sequence
     before = from_dict(type(recipe.presets["full"]), values)
     config = override(before if size is None else recipe.presets[size], assignments)
     for name, old, new in _differences(to_dict(before), to_dict(config)):
+        if name == "train.steps" and config.train.fit_minutes:
+            raise Conflict(
+                f"{folder} was begun to fit {config.train.fit_minutes:g} minutes, so its steps can't be set",
+                hint="set train.fit_minutes=0 beside train.steps",
+            )
+        if name == "train.fit_minutes" and not new:
+            continue
         if name.removeprefix("train.") not in CHANGEABLE:
             raise Conflict(f"{folder} was begun with {name}={old}, not {new}", hint="begin another run with --run")
     replace(kept, json.dumps({"recipe": recipe.name, "settings": to_dict(config)}, indent=1).encode())

@@ -73,7 +73,7 @@ def _at_least(config: TrainConfig, low: int, *names: str) -> None:
 
 
 CHANGEABLE = ("steps", "log_every", "sample_every", "checkpoint_every", "keep", "compile")
-"""Names of `TrainConfig` that may differ when a run goes on."""
+"""Names of `TrainConfig` that may differ when a run goes on; ``fit_minutes`` may become 0, to set ``steps``."""
 
 
 def to_dict(config: Any) -> dict[str, Any]:

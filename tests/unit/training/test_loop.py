@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -235,6 +236,15 @@ def test_a_run_refuses_other_settings_by_name(tmp_path: Path, pool: Path) -> Non
         train("image/vae", _options(tmp_path, pool, "train.steps=1", "kl=0.5"))
     with pytest.raises(Conflict, match=r"holds a run of image/vae"):
         train("image/restorer", _options(tmp_path, pool))
+
+
+def test_a_run_that_fitted_its_time_goes_on_for_as_many_steps_as_are_set(tmp_path: Path, pool: Path) -> None:
+    begun = train("image/vae", _options(tmp_path, pool, "train.steps=2", "train.fit_minutes=0.0001"))
+    more = Options(folder=tmp_path, pool=pool, settings=[f"train.steps={begun.step + 2}"], device="cpu")
+    with pytest.raises(Conflict, match=r"was begun to fit 0.0001 minutes, so its steps can't be set"):
+        train("image/vae", more)
+    outcome = train("image/vae", replace(more, settings=[*more.settings, "train.fit_minutes=0"]))
+    assert (outcome.step, outcome.finished) == (begun.step + 2, True)
 
 
 def test_an_unknown_recipe_names_the_nearest() -> None:
