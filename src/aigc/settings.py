@@ -61,6 +61,10 @@ CLOUD_IMAGE_NAMES = (
     "chatgpt-image-latest",
 )
 """The same for pictures."""
+CLOUD_SPEECH_NAMES = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")
+"""The same for speech."""
+CLOUD_TRANSCRIPTION_NAMES = ("whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe")
+"""The same for transcripts."""
 
 
 _FILE_ONLY = ("aliases", "remotes")

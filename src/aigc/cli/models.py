@@ -113,7 +113,7 @@ def _details(store: Store, name: str) -> dict[str, Any]:
     from aigc.store import builtin
 
     own = _builtin(store)
-    target = name if name in own else naming.follow(name, naming.PICTURES)
+    target = name if name in own else naming.follow(name, naming.ASKED)
     return builtin.details(own[target]) if target in own else dict(store.show(name))
 
 

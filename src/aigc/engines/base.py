@@ -9,7 +9,7 @@ Knows: tokens in, tokens out. Does not know: HTTP, processes, files other than i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -18,7 +18,19 @@ from numpy.typing import NDArray
 
 from aigc.engines.constraint import Constraint
 from aigc.errors import AigcError
-from aigc.types import JSON, Event, Feature, PictureRequest, Raster, Request, TokenLogprob
+from aigc.types import (
+    JSON,
+    Event,
+    Feature,
+    PictureRequest,
+    Raster,
+    Request,
+    SpeechPiece,
+    SpeechRequest,
+    TokenLogprob,
+    TranscribeRequest,
+    TranscriptEvent,
+)
 
 
 class Draw(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,6 +187,56 @@ class Painter(Protocol):
 
     def paint(self, request: PictureRequest, index: int, report: Report) -> Painting:
         """Picture ``index`` (0 to ``n - 1``) of a request that was checked: the same request, the same pixels."""
+        ...
+
+    def close(self) -> None:
+        """Free the model."""
+        ...
+
+
+class Speaker(Protocol):
+    """A loaded model that speaks, one text at a time."""
+
+    fingerprint: str
+
+    def check(self, request: SpeechRequest) -> None:
+        """Refuse by name what this model can't do. Fast; called once, before the first piece.
+
+        Raises: `aigc.errors.UserError` with ``param``; the hint says what is accepted.
+        """
+        ...
+
+    def speak(self, request: SpeechRequest) -> Iterator[SpeechPiece]:
+        """The pieces of a request that was checked, each as soon as it is there: a sentence or less.
+
+        It is left in the middle where nobody waits any more; between two pieces lies a second at most.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the model."""
+        ...
+
+
+class Listener(Protocol):
+    """A loaded model that writes down what is said, one sound at a time."""
+
+    fingerprint: str
+
+    def check(self, request: TranscribeRequest) -> None:
+        """Refuse by name what this model can't do. Fast.
+
+        Raises: `aigc.errors.UserError` with ``param``; the hint says what is accepted.
+        """
+        ...
+
+    def listen(self, request: TranscribeRequest) -> Iterator[TranscriptEvent]:
+        """The transcript of a request that was checked: `TranscriptStarted`, then steps and segments in their order.
+
+        It is left in the middle where nobody waits any more. Memory does not grow with the length of the sound.
+
+        Raises: `aigc.errors.UserError`: the sound can't be read, or is longer than the request allows.
+        """
         ...
 
     def close(self) -> None:

@@ -9,21 +9,41 @@ import difflib
 from collections.abc import Mapping, Sequence
 
 from aigc.errors import UnknownModel, UserError
-from aigc.settings import CLOUD_EMBEDDING_NAMES, CLOUD_IMAGE_NAMES, CLOUD_NAMES, Settings
+from aigc.settings import (
+    CLOUD_EMBEDDING_NAMES,
+    CLOUD_IMAGE_NAMES,
+    CLOUD_NAMES,
+    CLOUD_SPEECH_NAMES,
+    CLOUD_TRANSCRIPTION_NAMES,
+    Settings,
+)
 from aigc.types import Capability, ModelSpec
 
 DEFAULT = "default"
 EMBEDDING = "embedding"
-PICTURES = {"image": "aigc-v1", "image_edit": "image", "panorama": "aigc-scenes", "restoration": "aigc-restore"}
-"""For what is asked of pictures: the alias that ``default`` means there, and what it stands for."""
+ASKED = {
+    "image": "aigc-v1",
+    "image_edit": "image",
+    "panorama": "aigc-scenes",
+    "restoration": "aigc-restore",
+    "speech": "aigc-voice",
+    "transcription": "whisper-base",
+    "translation": "transcription",
+}
+"""For what is asked of pictures and sound: the alias that ``default`` means there, and what it stands for."""
 _MAX_HOPS = 8
 
 
 def aliases(settings: Settings) -> dict[str, str]:
     """Every other name, to what it stands for; the settings win over the names of the cloud."""
     cloud = dict.fromkeys(CLOUD_NAMES, DEFAULT) | dict.fromkeys(CLOUD_EMBEDDING_NAMES, EMBEDDING)
-    pictures = PICTURES | dict.fromkeys(CLOUD_IMAGE_NAMES, "image")
-    return cloud | pictures | {"tiny": "smollm2-135m-instruct"} | settings.aliases
+    for asked, names in (
+        ("image", CLOUD_IMAGE_NAMES),
+        ("speech", CLOUD_SPEECH_NAMES),
+        ("transcription", CLOUD_TRANSCRIPTION_NAMES),
+    ):
+        cloud |= dict.fromkeys(names, asked)
+    return cloud | ASKED | {"tiny": "smollm2-135m-instruct"} | settings.aliases
 
 
 def resolve(
@@ -46,7 +66,7 @@ def resolve(
     if capability == "embedding" and target in (DEFAULT, EMBEDDING):
         # Of a remote model nobody knows whether it embeds: it is asked by its own name only.
         target = next((spec.id for spec in able if spec.embedding_width is not None), target)
-    elif target == DEFAULT and capability in PICTURES:
+    elif target == DEFAULT and capability in ASKED:
         target = follow(capability, known)
     elif target == DEFAULT and default is not None:
         target = default

@@ -1,0 +1,4 @@
+"""Sound files and samples: decode, encode, resample, measure.
+
+Knows: containers, codecs, samples. Does not know: models, HTTP.
+"""
