@@ -4,7 +4,8 @@ It needs torch, numpy, safetensors, Pillow and matplotlib, and none of what serv
 GPU machine without an install: ``PYTHONPATH=src python3 tools/train_image.py vae --minutes 9 --out "$OUT"``. What can
 travel back (weights in 8 or 16 bits in parts, settings, diary, curves, the newest sheet) is copied to ``--out``.
 
-A stage that begins where only packed weights of an earlier one came back takes them: ``--from FOLDER``.
+A stage begins with weights that are there: ``--from FOLDER``, with what came back before, another run, or a model that
+``aigc publish`` wrote (``--from weights/aigc-v1``).
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs and the pictures")
     parser.add_argument("--data", help="sources with commas between; default: scenes")
     parser.add_argument("--out", type=Path, help="where to put what travels back")
-    parser.add_argument("--from", dest="before", type=Path, help="folder with what came back before")
+    parser.add_argument("--from", dest="before", type=Path, help="folder with weights to begin with")
     parser.add_argument("--set", action="append", default=[], help="a setting, for all stages named")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
@@ -63,8 +64,11 @@ def _parse() -> argparse.Namespace:
 
 def _options(stage: str, options: argparse.Namespace) -> Options:
     folder = options.runs / stage
+    before = options.before if options.before and not _travelled(options.before) else None
     settings: list[str] = []
-    if not (folder / "run.json").exists():
+    if before is not None:
+        settings += [f"data={options.data}"] if options.data else []
+    elif not (folder / "run.json").exists():
         # Minutes fit the machine once; afterwards the run keeps what it was begun with.
         settings += [] if options.size == "toy" else [f"train.fit_minutes={STAGES[stage][0]}"]
         settings += [f"data={options.data or 'scenes'}"] if options.data or options.size != "toy" else []
@@ -74,6 +78,7 @@ def _options(stage: str, options: argparse.Namespace) -> Options:
     return Options(
         folder=folder,
         pool=options.runs / "pictures",
+        before=before,
         size=None if begun else options.size,
         settings=settings,
         minutes=options.minutes,
@@ -82,8 +87,12 @@ def _options(stage: str, options: argparse.Namespace) -> Options:
     )
 
 
+def _travelled(folder: Path) -> bool:
+    return any(folder.glob("*-run.json"))
+
+
 def _stage(stage: str, options: argparse.Namespace) -> None:
-    if options.before is not None:
+    if options.before is not None and _travelled(options.before):
         for name in ("vae", stage):
             begin_from(options.before, options.runs, name)
     asked = _options(stage, options)

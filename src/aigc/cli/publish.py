@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -109,6 +109,7 @@ def write(folder: Path, model_id: str, run: Path, made: Published, notes: str = 
         licence="Apache-2.0",
         languages=made.languages,
         settings=made.settings,
+        training=made.training,
         files=model_folder.describe(files),
     )
     beside = folder / f".{model_folder.DESCRIPTION}"
@@ -124,9 +125,10 @@ def _newest(run: Path) -> list[Path]:
 
 def _card(model_id: str, run: Path, made: Published, notes: str, files: list[str]) -> str:
     """The model card: what is known from the run."""
-    kept: dict[str, Any] = json.loads((run / "run.json").read_text("utf-8"))
-    # Where a run lay on somebody's disk is nobody's business.
-    settings = {k: Path(v).name if k in ("vae", "teacher") else v for k, v in kept["settings"].items()}
+    from aigc.recipes.base import public, read_run
+
+    kept = read_run(run)
+    settings, before = public(kept["settings"]), kept.get("from")
     figures = _figures(run / "metrics.jsonl")
     lines = [
         f"# {model_id}",
@@ -136,6 +138,7 @@ def _card(model_id: str, run: Path, made: Published, notes: str, files: list[str
         "| | |",
         "|---|---|",
         f"| data | {', '.join(settings['data'])} ({settings['pictures']} pictures of each) |",
+        *([f"| began from | {before['name']}, after {before['samples']:,} samples |"] if before else []),
         f"| seen | {made.samples:,} samples in {made.step:,} steps |",
         f"| compute | {made.seconds / 3600:.2f} hours |",
         f"| weights | {sum(map(len, made.files.values())) / 1e6:.1f} MB |",

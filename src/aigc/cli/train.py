@@ -14,15 +14,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aigc.cli.output import console, data, note, table
+from aigc.errors import UserError
 from aigc.i18n import t
 
 if TYPE_CHECKING:
+    from aigc.recipes.run import Options
     from aigc.training.loop import Progress
 
 
 def train(
     recipe: Annotated[str | None, typer.Argument(help="What to train, like image/vae; none: list them.")] = None,
     run: Annotated[Path | None, typer.Option("--run", help="Folder of the run; what is there is gone on with.")] = None,
+    before: Annotated[
+        str | None,
+        typer.Option("--from", help="Begin with the weights of this run's folder or model, and with its settings."),
+    ] = None,
     size: Annotated[str | None, typer.Option("--size", help="Ready-made settings: full, small or toy.")] = None,
     source: Annotated[
         list[str] | None,
@@ -43,13 +49,16 @@ def train(
     """A run is a folder with its settings, checkpoints, figures, curves and samples. The command goes on with what it
     finds there, exactly as if it had never stopped: after Ctrl-C, after --minutes, after a crash.
 
+    With --from a new run begins where another one, or a model of ours, has arrived: a folder of a run, a folder that
+    `aigc publish` wrote, or an installed model, like aigc-v1. It takes over the settings; --data and --set change them.
+
     Training needs the extra: pip install 'aigc-studio[train]'. A GPU is used if torch sees one.
 
     Examples:
         aigc train  # the recipes
         aigc train image/vae --size small --data photos:./photos
-        aigc train image/restorer --data photos:./photos --minutes 30
         aigc train image/vae --run runs/mine --set train.steps=2000 --set train.batch=4
+        aigc train image/flow --run runs/more --from aigc-v1 --data photos:./mine
     """
     from aigc.recipes import PLACES
 
@@ -61,34 +70,47 @@ def train(
     home = settings.load().home
     folder = run or home / "runs" / recipe.replace("/", "-")
     assignments = [*(set_ or ()), *([f"data={','.join(source)}"] if source else [])]
-    _run(recipe, folder, pool or home / "pictures", size, assignments, minutes, device, workers)
-
-
-def _run(
-    recipe: str,
-    folder: Path,
-    pool: Path,
-    size: str | None,
-    assignments: list[str],
-    minutes: float | None,
-    device: str,
-    workers: int | None,
-) -> None:
     from aigc.recipes import find
 
     find(recipe)
-    from aigc.recipes.run import Options, train
+    from aigc.recipes.run import Options
 
     options = Options(
         folder=folder,
-        pool=pool,
+        pool=pool or home / "pictures",
+        before=None if before is None else _place(before),
         size=size,
         settings=assignments,
         minutes=minutes or float("inf"),
         device=device,
         workers=workers or os.cpu_count() or 1,
     )
-    note(t("run: {folder}", folder=folder))
+    _run(recipe, options)
+
+
+def _place(source: str) -> Path:
+    """The folder that ``--from`` means. Raises: UserError: no run, no model folder, no picture model of that name."""
+    folder = Path(source).expanduser()
+    if any((folder / name).exists() for name in ("run.json", "model.json")):
+        return folder
+    from aigc.cli.models import open_store
+    from aigc.store.builtin import builtin
+
+    for spec in (*open_store().list(), *builtin()):
+        place = Path(spec.engines[0].path)
+        if spec.id == source and (place / "model.json").exists():
+            return place
+    raise UserError(
+        t("--from is {source}; accepted: the folder of a run, or a picture model trained by aigc", source=source),
+        param="from",
+        hint=t("`aigc list` shows the models"),
+    )
+
+
+def _run(recipe: str, options: Options) -> None:
+    from aigc.recipes.run import train
+
+    note(t("run: {folder}", folder=options.folder))
     try:
         with _Bar() as bar:
             outcome = train(recipe, options, on_filling=bar.filling, on_step=bar.step)

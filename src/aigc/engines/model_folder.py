@@ -45,6 +45,8 @@ class ModelFolder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     languages: tuple[str, ...] = ()
     settings: JSON = {}
     """What the engine has to know about the networks; each engine has its own names."""
+    training: JSON = {}
+    """For whoever goes on training: recipe to settings and samples seen."""
     files: dict[str, FolderFile]
     """By name; no folders below."""
 

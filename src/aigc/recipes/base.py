@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from torch import nn
 
 from aigc.errors import Conflict, InvalidModelFile, UserError
 from aigc.training.checkpoint import Checkpoint, Checkpoints, replace
@@ -19,6 +20,8 @@ from aigc.training.config import CHANGEABLE, TrainConfig, from_dict, override, t
 from aigc.training.pool import Pool
 from aigc.training.source import Photographs, Source
 from aigc.training.task import Data, Task
+
+_KEPT = "run.json"
 
 Filling = Callable[[str, int, int], None]
 """Told (what is made, how much is done, of how much)."""
@@ -61,6 +64,8 @@ class Recipe:
     presets: Mapping[str, Config]
     """Settings by size; ``full`` is what the shipped weights are trained with, ``toy`` what a test has time for."""
     make: Callable[[Setup], tuple[Task, Data]]
+    network: Callable[[Any], nn.Module]
+    """The network that its settings describe, with fresh weights: what is averaged, kept and published."""
     side: Callable[[Any], int] = field(default=lambda config: int(config.side))
     """Side of the pictures that its sources make."""
 
@@ -96,17 +101,12 @@ def settle(recipe: Recipe, folder: Path, size: str | None, assignments: Sequence
     """
     if size is not None and size not in recipe.presets:
         raise UserError(f"there is no size {size!r}", hint=f"sizes: {', '.join(recipe.presets)}")
-    kept = folder / "run.json"
-    if not kept.exists():
+    if not (folder / _KEPT).exists():
         config = override(recipe.presets[size or "full"], assignments)
-        folder.mkdir(parents=True, exist_ok=True)
-        replace(kept, json.dumps({"recipe": recipe.name, "settings": to_dict(config)}, indent=1).encode())
+        keep_run(folder, recipe.name, config)
         return config
-    try:
-        found = json.loads(kept.read_text("utf-8"))
-        begun_as, values = found["recipe"], found["settings"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InvalidModelFile(f"{kept} can't be read: {error}", hint="begin another run with --run") from error
+    found = read_run(folder)
+    begun_as, values = found["recipe"], found["settings"]
     if begun_as != recipe.name:
         raise Conflict(f"{folder} holds a run of {begun_as}, not of {recipe.name}", hint="name another --run")
     before = from_dict(type(recipe.presets["full"]), values)
@@ -121,8 +121,46 @@ def settle(recipe: Recipe, folder: Path, size: str | None, assignments: Sequence
             continue
         if name.removeprefix("train.") not in CHANGEABLE:
             raise Conflict(f"{folder} was begun with {name}={old}, not {new}", hint="begin another run with --run")
-    replace(kept, json.dumps({"recipe": recipe.name, "settings": to_dict(config)}, indent=1).encode())
+    keep_run(folder, recipe.name, config, found.get("from"))
     return config
+
+
+def keep_run(folder: Path, recipe: str, settings: Any, before: Mapping[str, Any] | None = None) -> None:
+    """Write ``run.json``.
+
+    Args:
+        folder: of the run; made if it isn't there.
+        recipe: its name.
+        settings: a recipe's dataclass, or what `to_dict` made of one.
+        before: ``name`` and ``samples`` of what the run began from; None: from nothing.
+    """
+    plain = settings if isinstance(settings, Mapping) else to_dict(settings)
+    content = {"recipe": recipe, "settings": plain, **({"from": before} if before else {})}
+    folder.mkdir(parents=True, exist_ok=True)
+    replace(folder / _KEPT, json.dumps(content, indent=1).encode())
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """What ``run.json`` says: ``recipe``, ``settings``, maybe ``from``; empty: there is no run.
+
+    Raises:
+        InvalidModelFile: it can't be read.
+    """
+    kept = folder / _KEPT
+    if not kept.exists():
+        return {}
+    try:
+        found = json.loads(kept.read_text("utf-8"))
+        return {"recipe": found["recipe"], "settings": dict(found["settings"]), **dict(found)}
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidModelFile(f"{kept} can't be read: {error}", hint="begin another run with --run") from error
+
+
+def public(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings without where things lay on somebody's disk, which is nobody's business."""
+    shown = {name: Path(value).name if name in ("vae", "teacher") else value for name, value in settings.items()}
+    sources = (text.partition(":") for text in settings["data"])
+    return {**shown, "data": [name + colon + Path(rest).name for name, colon, rest in sources]}
 
 
 def newest(folder: Path, recipe: str) -> tuple[dict[str, Any], Checkpoint]:
@@ -131,8 +169,7 @@ def newest(folder: Path, recipe: str) -> tuple[dict[str, Any], Checkpoint]:
     Raises:
         UserError: the folder holds no run of it, or no checkpoint.
     """
-    kept = folder / "run.json"
-    found = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
+    found = read_run(folder)
     checkpoint = Checkpoints(folder).load() if found.get("recipe") == recipe else None
     if checkpoint is None:
         raise UserError(

@@ -5,10 +5,10 @@ Knows: which recipes can be published. Does not know: how.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from aigc.errors import UserError
+from aigc.recipes.base import read_run
 from aigc.recipes.image.export import Published
 
 __all__ = ["Published", "publish"]
@@ -26,8 +26,7 @@ def publish(run: Path, enlarger: Path | None = None) -> Published:
         EngineError: OpenVINO computes something else than torch.
         EngineMissing: a package for exporting isn't installed.
     """
-    kept = run / "run.json"
-    recipe = json.loads(kept.read_text("utf-8")).get("recipe") if kept.exists() else None
+    recipe = read_run(run).get("recipe")
     if recipe == "image/flow":
         from aigc.recipes.image.publish_flow import publish_flow
 

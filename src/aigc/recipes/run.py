@@ -11,12 +11,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from aigc.errors import UserError
 from aigc.recipes import find
-from aigc.recipes.base import Filling, Setup, open_pools, settle
+from aigc.recipes.base import Filling, Recipe, Setup, open_pools, settle
+from aigc.recipes.beginning import begin
 from aigc.training import devices, distribution
 from aigc.training.checkpoint import Checkpoint, Checkpoints, replace
-from aigc.training.loop import Outcome, Progress, Trainer
+from aigc.training.loop import UNTRAINED, Outcome, Progress, Trainer
 from aigc.training.pack import read
 
 
@@ -28,6 +31,8 @@ class Options:
     """Of the run; what is there is gone on with."""
     pool: Path
     """Where pictures are kept; several runs may share it."""
+    before: Path | None = None
+    """Folder of a run or of a published model whose weights a new run begins with."""
     size: str | None = None
     """A preset; None: ``full``, or what the run was begun with."""
     settings: Sequence[str] = ()
@@ -60,7 +65,7 @@ def train(
         # One process settles and makes the pictures; the others then find everything done.
         if not group.leads:
             group.barrier()
-        config = settle(recipe, options.folder, options.size, options.settings)
+        config = _settled(recipe, options, group.leads)
         pools = open_pools(recipe, config, options.pool, options.workers, on_filling)
         if group.leads:
             group.barrier()
@@ -75,13 +80,21 @@ def train(
 def fill(name: str, options: Options, *, on_filling: Filling | None = None) -> None:
     """Make the pictures of a recipe and train nothing; beside a training it feeds the next one. Raises: AigcError."""
     recipe = find(name)
-    open_pools(
-        recipe,
-        settle(recipe, options.folder, options.size, options.settings),
-        options.pool,
-        options.workers,
-        on_filling,
-    )
+    open_pools(recipe, _settled(recipe, options, True), options.pool, options.workers, on_filling)
+
+
+def _settled(recipe: Recipe, options: Options, leads: bool) -> Any:
+    """The settings of the run, which is begun if it begins from something."""
+    if options.before is not None:
+        if options.size is not None:
+            raise UserError(
+                f"size is {options.size!r}, and a run that begins from another takes its settings",
+                param="size",
+                hint="leave it out; change single settings",
+            )
+        if leads:
+            begin(recipe, options.folder, options.before, options.settings)
+    return settle(recipe, options.folder, options.size, options.settings)
 
 
 def begin_from(packed: Path, runs: Path, stage: str) -> None:
@@ -106,6 +119,4 @@ def begin_from(packed: Path, runs: Path, stage: str) -> None:
     if "vae" in kept["settings"]:
         kept["settings"]["vae"] = str(runs / "vae")
     replace(runs / stage / "run.json", json.dumps(kept, indent=1).encode())
-    Checkpoints(runs / stage).save(
-        Checkpoint(0, weights, {}, {"seconds": 0.0, "since_row": [], "fits": False, "steps": 1})
-    )
+    Checkpoints(runs / stage).save(Checkpoint(0, weights, {}, UNTRAINED))

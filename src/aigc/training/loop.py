@@ -31,6 +31,8 @@ from aigc.training.task import Batch, Data, Player, Task
 
 _UNKNOWN = 2**31
 """Steps of a run until its speed is known: as if it were at its beginning."""
+UNTRAINED = {"seconds": 0.0, "since_row": [], "fits": False, "steps": _UNKNOWN}
+"""The state of a run that has weights, and no step of its own yet."""
 _MEASURED_TO = 50
 """The step at which ``fit_minutes`` sets the number of steps."""
 

@@ -34,6 +34,8 @@ class Published:
     """Networks and weights, by name."""
     settings: dict[str, Any]
     """What the engine has to know about the networks."""
+    training: dict[str, Any]
+    """For each recipe that can begin from these weights, what `aigc.recipes.beginning.past` says."""
     memory_bytes: int
     """Of the engine in use."""
     step: int

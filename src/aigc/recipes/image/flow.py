@@ -174,4 +174,5 @@ RECIPE = Recipe(
         ),
     },
     make=make,
+    network=lambda config: Flow(config.model),
 )

@@ -164,5 +164,6 @@ RECIPE = Recipe(
         ),
     },
     make=make,
+    network=lambda config: Generator(config.model),
     side=lambda config: int(config.model.side),
 )

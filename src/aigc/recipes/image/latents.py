@@ -5,7 +5,6 @@ Knows: pools, a VAE's run, batches by number. Does not know: the flow model.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from torch import Tensor
 from aigc.errors import UserError
 from aigc.models.layers import wrap_around
 from aigc.models.vae import VAE, VAEConfig
+from aigc.recipes.base import read_run
 from aigc.scenes.reading import read
 from aigc.training.checkpoint import Checkpoints, fill
 from aigc.training.config import from_dict
@@ -30,16 +30,16 @@ def load_vae(folder: str, device: torch.device) -> VAE:
     Raises:
         UserError: no folder is named, or it holds no checkpoint of ``image/vae``.
     """
-    kept = Path(folder).expanduser() / "run.json"
-    found = json.loads(kept.read_text("utf-8")) if folder and kept.exists() else {}
-    newest = Checkpoints(kept.parent).load() if found.get("recipe") == "image/vae" else None
+    place = Path(folder).expanduser()
+    found = read_run(place) if folder else {}
+    newest = Checkpoints(place).load() if found.get("recipe") == "image/vae" else None
     if newest is None:
         raise UserError(
             f"vae is {folder!r}; accepted: the folder of a run of image/vae that has a checkpoint",
             hint="train image/vae first, then --set vae=FOLDER",
         )
     vae = VAE(from_dict(VAEConfig, found["settings"]["model"]))
-    fill(vae.state_dict(), newest.model, str(kept.parent))
+    fill(vae.state_dict(), newest.model, folder)
     vae.eval().requires_grad_(False).to(device)
     return vae
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from aigc.errors import EngineError
 from aigc.models.flow import FlowTransformer, positions
 from aigc.models.vae import VAE
+from aigc.recipes.beginning import past
 from aigc.recipes.image.export import Published, difference, rounded, to_onnx
 from aigc.recipes.image.flow import FlowRecipe, load_flow
 from aigc.recipes.image.latents import load_vae
@@ -99,6 +100,9 @@ def publish_flow(folder: Path, enlarger: Path | None = None) -> Published:
         languages=("en", "zh"),
         files=files,
         settings=settings,
+        training={}
+        if config.teacher
+        else {"image/flow": past(folder, "image/flow"), "image/vae": past(Path(config.vae), "image/vae")},
         memory_bytes=_MEMORY_BYTES,
         step=found.step,
         samples=found.step * config.train.batch * config.train.micro_batches,

@@ -15,6 +15,7 @@ from torch import Tensor
 from aigc.errors import EngineError
 from aigc.models.restorer import GLANCE, TASKS, Restorer
 from aigc.recipes.base import newest
+from aigc.recipes.beginning import past
 from aigc.recipes.image.export import Published, difference, rounded, to_onnx
 from aigc.recipes.image.restorer import RestorerRecipe
 from aigc.training.checkpoint import Checkpoint, fill
@@ -52,6 +53,7 @@ def publish_restorer(folder: Path) -> Published:
         capabilities=("restoration",),
         files=files,
         settings=settings,
+        training={"image/restorer": past(folder, "image/restorer")},
         memory_bytes=_MEMORY_BYTES,
         step=found.step,
         samples=found.step * config.train.batch * config.train.micro_batches,

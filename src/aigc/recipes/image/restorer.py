@@ -144,5 +144,6 @@ RECIPE = Recipe(
         ),
     },
     make=make,
+    network=lambda config: Restorer(config.model),
     side=lambda config: int(config.cut_from),
 )

@@ -153,4 +153,5 @@ RECIPE = Recipe(
         ),
     },
     make=make,
+    network=lambda config: VAE(config.model),
 )
