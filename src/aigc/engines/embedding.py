@@ -9,19 +9,17 @@ Knows: the order of events, limits, batches. Does not know: what is inside of an
 
 from __future__ import annotations
 
-import threading
-import time
-from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aigc.engines.base import Embedder, Send
+from aigc.engines.base import Embedder
 from aigc.engines.failures import failure
+from aigc.engines.one_by_one import Line
 from aigc.errors import ContextOverflow, EngineError, UserError
-from aigc.types import Embeddings, EmbedRequest, Event, ModelSpec, Request, TokenizeRequest, Tokens
+from aigc.types import Embeddings, EmbedRequest, Event, Request, TokenizeRequest, Tokens
 
 BATCH_TOKENS = 16_384
 """Requests are computed together while the sum of their tokens stays below this."""
@@ -35,78 +33,29 @@ class _Job:
     dimensions: int | None
 
 
-class EmbeddingService:
-    """`aigc.engines.base.Service` for embeddings and tokenising.
+class EmbeddingService(Line[Embedder]):
+    """`aigc.engines.base.Service` for embeddings and tokenising."""
 
-    Args:
-        embedder: a loaded embedder; it is closed with the service.
-        spec: the model.
-        send: takes the events.
-    """
-
-    def __init__(self, embedder: Embedder, spec: ModelSpec, send: Send) -> None:
-        self._embedder = embedder
-        self._spec = spec
-        self._send = send
-        self._work = threading.Condition()
-        self._waiting: OrderedDict[int, Request] = OrderedDict()
-        self._running: set[int] = set()
-        self._busy_since: float | None = None
-        self._closed = False
-        self._thread = threading.Thread(target=self._run, name="embed", daemon=True)
-        self._thread.start()
-
-    def submit(self, request_id: int, request: Request) -> None:
-        """See `aigc.engines.base.Service.submit`."""
-        with self._work:
-            self._waiting[request_id] = request
-            self._work.notify()
-
-    def cancel(self, request_id: int) -> None:
-        """See `aigc.engines.base.Service.cancel`."""
-        with self._work:
-            self._waiting.pop(request_id, None)
-            self._running.discard(request_id)
-
-    def stalled_seconds(self) -> float:
-        """See `aigc.engines.base.Service.stalled_seconds`."""
-        since = self._busy_since
-        return 0.0 if since is None else time.monotonic() - since
-
-    def close(self) -> None:
-        """See `aigc.engines.base.Service.close`."""
-        with self._work:
-            self._closed = True
-            self._waiting.clear()
-            self._running.clear()
-            self._work.notify()
-        self._thread.join()
-        self._embedder.close()
-
-    def _run(self) -> None:
+    def _round(self) -> None:
+        """Compute what waits, a batch at a time."""
         carried: tuple[int, _Job] | None = None
         while True:
-            with self._work:
-                while not self._waiting and carried is None and not self._closed:
-                    self._work.wait()
-                if self._closed:
-                    return
-                self._busy_since = time.monotonic()
-            carried = self._round(carried)
-            self._busy_since = None
+            carried = self._batch(carried)
+            if carried is None:
+                return
 
-    def _round(self, carried: tuple[int, _Job] | None) -> tuple[int, _Job] | None:
-        """Compute what waits; returns the job that would have made the batch too large."""
+    def _batch(self, carried: tuple[int, _Job] | None) -> tuple[int, _Job] | None:
+        """Compute one batch; returns the job that would have made it too large."""
         batch: dict[int, _Job] = dict([carried] if carried is not None else [])
         size = sum(len(tokens) for job in batch.values() for tokens in job.tokens)
         left = None
         while left is None and (taken := self._take()) is not None:
             number, request = taken
-            self._busy_since = time.monotonic()
+            self._alive()
             try:
                 job = self._prepare(number, request)
             except Exception as error:
-                self._finish([(number, failure(error))])
+                self._tell([(number, failure(error))], last=True)
                 continue
             if job is None:
                 continue
@@ -119,26 +68,18 @@ class EmbeddingService:
         self._compute({number: job for number, job in batch.items() if number in self._running})
         return left
 
-    def _take(self) -> tuple[int, Request] | None:
-        with self._work:
-            if not self._waiting:
-                return None
-            number, request = self._waiting.popitem(last=False)
-            self._running.add(number)
-            return number, request
-
     def _prepare(self, number: int, request: Request) -> _Job | None:
         """A job for the batch; what needs no vectors is answered here."""
         if isinstance(request, TokenizeRequest):
             if request.messages is not None:
                 raise UserError(f"the model {self._spec.id!r} has no chats", param="messages")
-            ids = self._embedder.encode(request.text or "")
-            pieces = tuple(self._embedder.piece(i).decode("utf-8", "replace") for i in ids)
-            self._finish([(number, Tokens(ids=tuple(ids), pieces=pieces))])
+            ids = self._engine.encode(request.text or "")
+            pieces = tuple(self._engine.piece(i).decode("utf-8", "replace") for i in ids)
+            self._tell([(number, Tokens(ids=tuple(ids), pieces=pieces))], last=True)
             return None
         if not isinstance(request, EmbedRequest):
             raise UserError(f"the model {self._spec.id!r} makes embeddings only", param="model")
-        width = self._embedder.width
+        width = self._engine.width
         if request.dimensions is not None and not 1 <= request.dimensions <= width:
             raise UserError(
                 f"'dimensions' is {request.dimensions}, the model {self._spec.id!r} has 1 to {width}",
@@ -152,14 +93,14 @@ class EmbeddingService:
         if not given:
             raise UserError(f"'input' {index} is empty", param="input")
         if isinstance(given, str):
-            tokens = self._embedder.encode(given)
+            tokens = self._engine.encode(given)
         else:
             tokens = list(given)
             for token in tokens:
                 self._known(token)
-        if len(tokens) > self._embedder.context_tokens:
+        if len(tokens) > self._engine.context_tokens:
             raise ContextOverflow(
-                f"'input' {index} has {len(tokens)} tokens, the model reads {self._embedder.context_tokens}",
+                f"'input' {index} has {len(tokens)} tokens, the model reads {self._engine.context_tokens}",
                 param="input",
                 hint="split the text",
             )
@@ -167,20 +108,20 @@ class EmbeddingService:
 
     def _known(self, token: int) -> None:
         try:
-            self._embedder.piece(token)
+            self._engine.piece(token)
         except UserError as error:
             raise UserError(error.message, param="input", hint=error.hint) from error
 
     def _compute(self, batch: dict[int, _Job]) -> None:
         if not batch:
             return
-        self._busy_since = time.monotonic()
+        self._alive()
         flat = [tokens for job in batch.values() for tokens in job.tokens]
         try:
             vectors = self._embed(flat, batch)
         except Exception as error:
             if len(batch) == 1:
-                self._finish([(number, failure(error)) for number in batch])
+                self._tell([(number, failure(error)) for number in batch], last=True)
             else:  # one request's fault must not be another's
                 for number, job in batch.items():
                     self._compute({number: job})
@@ -196,7 +137,7 @@ class EmbeddingService:
                 events.append((number, self._event(rows, job)))
             except EngineError as error:
                 events.append((number, failure(error)))
-        self._finish(events)
+        self._tell(events, last=True)
 
     def _embed(self, flat: Sequence[Sequence[int]], batch: Collection[int]) -> NDArray[np.float32] | None:
         """Vectors of all token lists, a slice of ``STEP_TOKENS`` at a time; None once nobody wants them any more."""
@@ -209,13 +150,13 @@ class EmbeddingService:
                 end += 1
             if not self._running.intersection(batch):
                 return None
-            self._busy_since = time.monotonic()  # a slice is a step: a large request is no hung engine
-            parts.append(self._embedder.embed(flat[at:end]))
+            self._alive()  # a slice is a step: a large request is no hung engine
+            parts.append(self._engine.embed(flat[at:end]))
             at = end
         return np.concatenate(parts)
 
     def _event(self, rows_NW: NDArray[np.float32], job: _Job) -> Embeddings:  # noqa: N803  # N inputs, W width
-        if job.dimensions is not None and job.dimensions < self._embedder.width:
+        if job.dimensions is not None and job.dimensions < self._engine.width:
             rows_NW = rows_NW[:, : job.dimensions]  # noqa: N806
             lengths = np.linalg.norm(rows_NW, axis=1, keepdims=True)
             if not lengths.all():
@@ -225,12 +166,5 @@ class EmbeddingService:
             vectors=np.ascontiguousarray(rows_NW, dtype="<f4").tobytes(),
             width=rows_NW.shape[1],
             prompt_tokens=sum(len(tokens) for tokens in job.tokens),
-            fingerprint=self._embedder.fingerprint,
+            fingerprint=self._engine.fingerprint,
         )
-
-    def _finish(self, events: Sequence[tuple[int, Event]]) -> None:
-        with self._work:  # held while sending: nothing follows a cancellation
-            wanted = [(number, event) for number, event in events if number in self._running]
-            self._running.difference_update(number for number, _ in wanted)
-            if wanted:
-                self._send(wanted)

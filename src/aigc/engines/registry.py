@@ -22,6 +22,16 @@ from aigc.types import EngineFile, Feature, ModelSpec
 
 ALL: frozenset[Feature] = frozenset(get_args(Feature))
 
+_Kind = Literal["text", "embedder", "painter", "speaker", "listener"]
+_SERVICES: dict[_Kind, tuple[str, str]] = {
+    "text": ("aigc.engines.text", "TextService"),
+    "embedder": ("aigc.engines.embedding", "EmbeddingService"),
+    "painter": ("aigc.engines.pictures", "PictureService"),
+    "speaker": ("aigc.engines.speech", "SpeechService"),
+    "listener": ("aigc.engines.speech", "TranscriptService"),
+}
+"""What wraps an engine of each kind."""
+
 OnProgress = Callable[[float], None]
 """Hears which share of the work is done, 0 to 1."""
 
@@ -32,7 +42,7 @@ class _Engine(msgspec.Struct, frozen=True, kw_only=True):
     module: str
     attribute: str
     """A class that is built from (spec, file, options)."""
-    kind: Literal["text", "embedder", "painter"]
+    kind: _Kind
     features: frozenset[Feature] = frozenset()
     spins: bool = False
     """Its threads wait for each other in a busy loop, so that one that has no core to itself stops all of them."""
@@ -126,18 +136,9 @@ def load(spec: ModelSpec, file: EngineFile, options: LoadOptions, send: Send) ->
     """
     entry = _entry(file.engine)
     _check_installed(file.engine)
-    build = getattr(importlib.import_module(entry.module), entry.attribute)
-    if entry.kind == "embedder":
-        from aigc.engines.embedding import EmbeddingService
-
-        return EmbeddingService(build(spec, file, options), spec, send)
-    if entry.kind == "painter":
-        from aigc.engines.pictures import PictureService
-
-        return PictureService(build(spec, file, options), spec, send)
-    from aigc.engines.text import TextService
-
-    return TextService(build(spec, file, options), spec, send)
+    build, wrap = (_named(*place) for place in ((entry.module, entry.attribute), _SERVICES[entry.kind]))
+    service: Service = wrap(build(spec, file, options), spec, send)
+    return service
 
 
 def engines_for(weights: Path) -> Sequence[str]:
@@ -181,14 +182,16 @@ def prepare(engine: str, weights: Path, folder: Path, on_progress: OnProgress | 
     if steps is None:
         raise UserError(f"the engine {engine} runs no files")
     _check_installed(engine)
-    module, function = steps
-    convert: Any = getattr(importlib.import_module(module), function)
-    file: EngineFile = convert(weights, folder, on_progress or _ignore)
+    file: EngineFile = _named(*steps)(weights, folder, on_progress or _ignore)
     return file
 
 
 def _ignore(share: float) -> None:
     """For callers that show no progress."""
+
+
+def _named(module: str, attribute: str) -> Any:
+    return getattr(importlib.import_module(module), attribute)
 
 
 def _entry(engine: str) -> _Engine:
