@@ -88,14 +88,15 @@ class RMSNorm(nn.Module):
     Source: Zhang & Sennrich 2019, arXiv:1910.07467.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, epsilon: float = 1e-6) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(width))
+        self.epsilon = epsilon
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., D) to the same, computed in 32 bits."""
         x = x.float()
-        return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-6) * self.weight
+        return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self.epsilon) * self.weight
 
 
 def upsample(x: Tensor) -> Tensor:
