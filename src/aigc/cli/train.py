@@ -32,7 +32,9 @@ def train(
     size: Annotated[str | None, typer.Option("--size", help="Ready-made settings: full, small or toy.")] = None,
     source: Annotated[
         list[str] | None,
-        typer.Option("--data", help="Where pictures come from: scenes, shapes, photos:FOLDER; several mix."),
+        typer.Option(
+            "--data", help="Where pictures come from: scenes, scenes:KIND, shapes, photos:FOLDER; several mix."
+        ),
     ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="One setting, like train.batch=8; may be given several times.")

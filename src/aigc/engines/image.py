@@ -17,8 +17,9 @@ import numpy as np
 
 from aigc.engines import image_sampler as sampler
 from aigc.engines.base import LoadOptions, Painting, Report
-from aigc.engines.image_given import Given, floats, merged, prepared, resized, to_raster
-from aigc.engines.image_networks import Floats, Networks
+from aigc.engines.image_enlarger import Floats
+from aigc.engines.image_given import Given, floats, merged, prepared, to_raster
+from aigc.engines.image_networks import Networks
 from aigc.engines.image_sizes import Plan, plan, working_size
 from aigc.engines.image_words import Words, understood
 from aigc.errors import UserError
@@ -104,7 +105,7 @@ class ImagePainter:
                 param="background",
                 hint="model aigc-scenes draws stickers on nothing",
             )
-        words = understood(request, model.known, model.concepts, model.styles)
+        words = understood(request, range(1, model.known + 1), model.concepts, model.styles)
         if request.image is None:
             return self._from_nothing(request, words, int(steps), float(guidance))
         return self._from_picture(request, words, int(steps), float(guidance))
@@ -114,7 +115,7 @@ class ImagePainter:
             if value is not None:
                 raise UserError(f"{name} is given without a picture to change", param=name, hint="give an image")
         side = self._networks.settings.side
-        doublings = DOUBLINGS if self._networks.settings.enlarger else 0
+        doublings = DOUBLINGS if self._networks.enlarger else 0
         usual = side << min(1, doublings)
         height = request.height or ((request.width or 2 * usual) // 2 if request.panorama else usual)
         width = request.width or (2 * height if request.panorama else usual)
@@ -143,7 +144,7 @@ class ImagePainter:
         width, height = given.work.shape[1], given.work.shape[0]
         # As often as the place in the picture is larger than what is painted for it.
         wanted = math.ceil(math.log2(max(1.0, given.width / width, given.height / height)) - 0.25)
-        doublings = min(DOUBLINGS if self._networks.settings.enlarger else 0, max(0, wanted))
+        doublings = min(DOUBLINGS if self._networks.enlarger else 0, max(0, wanted))
         taken = max(1, round(steps * start))
         return _Job(words, Plan(width, height, doublings), taken, guidance, start, False, given)
 
@@ -184,8 +185,8 @@ class ImagePainter:
     def _doubled(self, pixels: Floats, around: bool) -> Floats:
         """(3, H, W) to (3, 2H, 2W)."""
         edge = _EDGE if around else 0
-        small = _continued(pixels, edge)
-        made: Floats = self._networks.enlarge(resized(small, 2 * small.shape[-1], 2 * small.shape[-2])[None])[0]
+        assert self._networks.enlarger is not None
+        made = self._networks.enlarger.doubled(_continued(pixels, edge))
         return made[..., 2 * edge : made.shape[-1] - 2 * edge]
 
     def _facts(self, job: _Job, request: ImageRequest) -> JSON:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aigc.engines.image_networks import Floats
+from aigc.engines.image_enlarger import Floats
 from aigc.errors import UserError
 from aigc.pictures import rasters
 from aigc.types import Raster
@@ -119,12 +119,3 @@ def to_raster(pixels: Floats) -> Raster:
 
 def _bytes(pixels: Floats) -> Pixels:
     return np.ascontiguousarray(np.round(pixels * 255).astype(np.uint8).transpose(1, 2, 0))
-
-
-def resized(pixels: Floats, width: int, height: int) -> Floats:
-    """(3, H, W), 0 to 1, by bicubic interpolation: what the enlarger was trained to sharpen."""
-    from PIL import Image
-
-    planes = [Image.fromarray(plane).resize((width, height), Image.Resampling.BICUBIC) for plane in pixels]
-    found: Floats = np.clip(np.stack([np.asarray(plane) for plane in planes]), 0, 1)
-    return found

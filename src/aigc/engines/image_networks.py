@@ -6,6 +6,7 @@ Shapes: B batch, Z latent channels, H height, W width of the latent, T text toke
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,22 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aigc.engines import model_folder
-from aigc.engines.tiling import thumbnail
+from aigc.engines.image_enlarger import Enlarger, EnlargerSettings, Floats
 from aigc.errors import EngineError, InvalidModelFile
 
 if TYPE_CHECKING:
     from openvino import CompiledModel
-
-Floats = NDArray[np.float32]
-
-
-class Enlarger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A network of `aigc.engines.restore`: what is said about it."""
-
-    graph: str
-    tasks: tuple[str, ...]
-    factor: int
-    glance: int
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,7 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     styles: tuple[str, ...]
     fixed: bool = False
     """Steps and guidance are in the weights: no others may be taken."""
-    enlarger: Enlarger | None = None
+    enlarger: EnlargerSettings | None = None
     """A restorer beside the other networks that doubles sides."""
 
 
@@ -82,19 +72,11 @@ class Networks:
         self.digest = model.digest
         core = openvino.Core()
         self.precision = precision or best_precision(core)
-        options: dict[str, Any] = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": self.precision}
-
-        def opened(name: str) -> CompiledModel:
-            content = model_folder.contents(folder, model, name)
-            try:
-                return core.compile_model(core.read_model(content, b""), "CPU", options)
-            except RuntimeError as error:
-                raise EngineError(f"OpenVINO can't open {name} of {model.id}") from error
-
+        opened = opener(core, folder, model, threads, self.precision)
         self._read, self._flow = opened("read.onnx"), opened("flow.onnx")
         self._convolves = any("around" in one.get_names() for one in self._flow.inputs)
         self._encoder, self._decoder = opened("encoder.onnx"), opened("decoder.onnx")
-        self._enlarger = opened(self.settings.enlarger.graph) if self.settings.enlarger else None
+        self.enlarger = Enlarger(self.settings.enlarger, opened) if self.settings.enlarger else None
 
     def read(self, numbers: NDArray[np.int64]) -> tuple[Floats, NDArray[np.bool_]]:
         """Concepts (B, T), -1 for nothing, as tokens (B, 1 + T, D) and which of them count (B, 1 + T)."""
@@ -138,17 +120,26 @@ class Networks:
         found: Floats = np.clip(self._decoder([latents])[0], 0, 1)
         return found
 
-    def enlarge(self, pixels: Floats) -> Floats:
-        """(1, 3, H, W), 0 to 1, already at twice its side by interpolation: the same with sharp edges, cut to 0..1."""
-        assert self._enlarger is not None
-        assert self.settings.enlarger is not None
-        about = self.settings.enlarger
-        task = np.array([[name == "upscale" for name in about.tasks]], np.float32)
-        seen = np.round(pixels[0] * 255).astype(np.uint8).transpose(1, 2, 0)
-        glance = thumbnail(seen, about.glance).transpose(2, 0, 1)[None]
-        whole = np.concatenate([pixels, np.zeros_like(pixels[:, :1])], axis=1)
-        found: Floats = np.clip(pixels + self._enlarger({"picture": whole, "task": task, "glance": glance})[0], 0, 1)
-        return found
+
+def opener(
+    core: Any, folder: Path, model: model_folder.ModelFolder, threads: int, precision: str
+) -> Callable[[str], CompiledModel]:
+    """What opens a network of a folder by its file's name, checked.
+
+    Raises, when it is called:
+        InvalidModelFile: the file is missing or damaged.
+        EngineError: OpenVINO can't open it.
+    """
+    options: dict[str, Any] = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": precision}
+
+    def opened(name: str) -> CompiledModel:
+        content = model_folder.contents(folder, model, name)
+        try:
+            return core.compile_model(core.read_model(content, b""), "CPU", options)
+        except RuntimeError as error:
+            raise EngineError(f"OpenVINO can't open {name} of {model.id}") from error
+
+    return opened
 
 
 def best_precision(core: Any) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from aigc.engines.image_networks import Floats
+from aigc.engines.image_enlarger import Floats
 
 Velocity = Callable[[Floats, float], Floats]
 """(x (B, Z, H, W), t) to the velocity for B samples; called with each sample twice, with its text and without."""

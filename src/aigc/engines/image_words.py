@@ -5,14 +5,15 @@ Knows: prompts, concepts, a model's vocabulary. Does not know: networks, scenes.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Container, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aigc.errors import UserError
-from aigc.scenes.concepts import NUMBERS
+from aigc.scenes.concepts import CONCEPTS, NUMBERS, slot, value
+from aigc.scenes.kinds import kinds
 from aigc.scenes.reading import Reading, read
 from aigc.types import JSON, ImageRequest
 
@@ -40,21 +41,24 @@ def read_prompt(prompt: str) -> Reading:
         raise UserError("prompt is empty", param="prompt", hint="Say what to draw, for example 'a lake at dawn'.")
     reading = read(prompt)
     if not reading.concepts and reading.unknown:
-        raise UserError(
-            f"nothing in the prompt means anything to this model: {', '.join(reading.unknown)[:200]}",
-            param="prompt",
-            hint="It draws places, seasons, hours, weather, animals, buildings, vehicles, plants, for example "
-            "'a red fox in a snowy forest at night'.",
-        )
+        raise _nothing(reading.unknown, ["lakes", "forests", "seasons", "hours", "weather", *kinds()])
     return reading
 
 
-def understood(request: ImageRequest, known: int, most: int, styles: Collection[str]) -> Words:
+def _nothing(unknown: Sequence[str], drawn: Sequence[str]) -> UserError:
+    return UserError(
+        f"nothing in the prompt means anything to this model: {', '.join(unknown)[:200]}",
+        param="prompt",
+        hint=f"It draws, among others: {', '.join(drawn[:24])}.",
+    )
+
+
+def understood(request: ImageRequest, known: Container[int], most: int, styles: Collection[str]) -> Words:
     """Read the prompt and what the request says beside it, for a model with a vocabulary.
 
     Args:
         request: with ``prompt``, ``style``, ``panorama``; the prompt may be empty where a picture is given.
-        known: highest concept number that the model was trained with.
+        known: numbers of the concepts that the model was trained with.
         most: concepts that it can take.
         styles: those that it knows.
 
@@ -66,6 +70,8 @@ def understood(request: ImageRequest, known: int, most: int, styles: Collection[
     if request.prompt.strip() or request.image is None:
         reading = read_prompt(request.prompt)
         concepts, facts = _known(reading, known)
+        if not concepts and "unknown" in facts:
+            raise _nothing(facts["unknown"], [value(c) for c in CONCEPTS if slot(c) == "kind" and NUMBERS[c] in known])
     concepts += _style(request, concepts, styles)
     if request.panorama and "projection:panorama" not in concepts:
         concepts.append("projection:panorama")
@@ -79,14 +85,14 @@ def understood(request: ImageRequest, known: int, most: int, styles: Collection[
     return Words(np.array(numbers + [-1] * (most - len(numbers)), np.int64), facts)
 
 
-def _known(reading: Reading, known: int) -> tuple[list[str], JSON]:
-    """The concepts that were trained, and the account; words for later ones are unknown to this model."""
+def _known(reading: Reading, known: Container[int]) -> tuple[list[str], JSON]:
+    """The concepts that were trained, and the account; words for others are unknown to this model."""
     facts = reading.account()
-    later = [g["text"] for g in facts["grounded"] if NUMBERS[g["concept"]] > known]
-    if later:
-        facts["grounded"] = [g for g in facts["grounded"] if NUMBERS[g["concept"]] <= known]
-        facts["unknown"] = [*facts.get("unknown", []), *later]
-    return [c for c in reading.concepts if NUMBERS[c] <= known], facts
+    others = [g["text"] for g in facts["grounded"] if NUMBERS[g["concept"]] not in known]
+    if others:
+        facts["grounded"] = [g for g in facts["grounded"] if NUMBERS[g["concept"]] in known]
+        facts["unknown"] = [*facts.get("unknown", []), *others]
+    return [c for c in reading.concepts if NUMBERS[c] in known], facts
 
 
 def _style(request: ImageRequest, concepts: list[str], styles: Collection[str]) -> list[str]:

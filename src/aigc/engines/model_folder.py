@@ -35,7 +35,7 @@ class ModelFolder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     format: Literal[1] = 1
     id: str
-    engine: Literal["image", "restore"]
+    engine: Literal["image", "gan", "restore"]
     capabilities: tuple[Capability, ...]
     memory_bytes: int
     """Resident in use, measured."""

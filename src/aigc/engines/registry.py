@@ -84,6 +84,13 @@ _ENGINES = {
         package=("openvino", "openvino"),
         prepare=("aigc.engines.model_folder", "prepare"),
     ),
+    "gan": _Engine(
+        module="aigc.engines.gan",
+        attribute="GANPainter",
+        kind="painter",
+        package=("openvino", "openvino"),
+        prepare=("aigc.engines.model_folder", "prepare"),
+    ),
     "scenes": _Engine(module="aigc.engines.scenes", attribute="ScenePainter", kind="painter"),
     "diffusers": _Engine(
         module="aigc.engines.diffusers",

@@ -71,16 +71,16 @@ class Recipe:
 
 
 def open_source(text: str, side: int) -> Source:
-    """The source that a text names: ``scenes``, ``shapes``, or ``photos:FOLDER``.
+    """The source that a text names: ``scenes``, ``scenes:KIND``, ``shapes``, or ``photos:FOLDER``.
 
     Raises:
         UserError: no source has that form.
     """
     name, _, rest = text.partition(":")
-    if name == "scenes" and not rest:
+    if name == "scenes":
         from aigc.recipes.image.scenes import Scenes
 
-        return Scenes(side)
+        return Scenes(side, rest)
     if name == "shapes" and not rest:
         from aigc.recipes.image.shapes import Shapes
 
@@ -89,7 +89,9 @@ def open_source(text: str, side: int) -> Source:
         source = Photographs(Path(rest).expanduser().absolute(), side)
         source.identity  # noqa: B018 - says now if the folder holds too few
         return source
-    raise UserError(f"no source of pictures is called {text!r}", hint="there are: scenes, shapes, photos:FOLDER")
+    raise UserError(
+        f"no source of pictures is called {text!r}", hint="there are: scenes, scenes:KIND, shapes, photos:FOLDER"
+    )
 
 
 def settle(recipe: Recipe, folder: Path, size: str | None, assignments: Sequence[str]) -> Any:

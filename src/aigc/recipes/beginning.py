@@ -2,8 +2,6 @@
 
 The new folder gets them as the checkpoint of step 0 and, last, its ``run.json``, which says what it began from; the
 optimisers begin anew. A published flow brings its auto-encoder along, which becomes a run in the folder ``vae`` below.
-
-optimisers begin anew. A published flow brings its auto-encoder along: it becomes a run in the folder ``vae`` below.
 """
 
 from __future__ import annotations
@@ -28,10 +26,16 @@ _VAE, _FLOW = "image/vae", "image/flow"
 _PUBLISHED = {
     _VAE: ("weights.safetensors", "vae.", ""),
     _FLOW: ("weights.safetensors", "flow.", "net."),
+    "image/gan": ("generator.safetensors", "", ""),
     "image/restorer": ("restorer.safetensors", "", ""),
 }
 """Recipe to (file of a published folder, prefix of its tensors there, prefix in the network)."""
-_TABLES = ("net.embed_text.weight",)
+_TABLES = (
+    "net.embed_text.weight",
+    "generator.caption.embed_concept.weight",
+    "encoder.caption.embed_concept.weight",
+    "known",
+)
 """Tensors with a row for each concept: the list of concepts grows at its end."""
 
 

@@ -19,7 +19,7 @@ def publish(run: Path, enlarger: Path | None = None) -> Published:
 
     Args:
         run: its folder.
-        enlarger: folder of a run of ``image/restorer`` that doubles the sides of a flow's pictures.
+        enlarger: folder of a run of ``image/restorer`` that doubles the sides of the pictures of a flow or a GAN.
 
     Raises:
         UserError: no run, no checkpoint, or a recipe whose result is not served.
@@ -31,6 +31,10 @@ def publish(run: Path, enlarger: Path | None = None) -> Published:
         from aigc.recipes.image.publish_flow import publish_flow
 
         return publish_flow(run, enlarger)
+    if recipe == "image/gan":
+        from aigc.recipes.image.publish_gan import publish_gan
+
+        return publish_gan(run, enlarger)
     if enlarger is not None:
         raise UserError(f"{run} makes no pictures that could be enlarged", param="enlarger", hint="leave it out")
     if recipe == "image/restorer":
@@ -39,6 +43,6 @@ def publish(run: Path, enlarger: Path | None = None) -> Published:
         return publish_restorer(run)
     found = f"a run of {recipe}" if recipe else "no run"
     raise UserError(
-        f"{run} is {found}; accepted: runs of image/flow and image/restorer",
+        f"{run} is {found}; accepted: runs of image/flow, image/gan and image/restorer",
         hint="a flow takes its auto-encoder along" if recipe == "image/vae" else None,
     )

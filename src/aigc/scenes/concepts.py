@@ -8,6 +8,8 @@ Knows: names and their numbers. Does not know: languages, pictures.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 # fmt: off
 CONCEPTS: tuple[str, ...] = (
     "kind:fox", "kind:cat", "kind:dog", "kind:horse", "kind:cow", "kind:sheep", "kind:deer", "kind:bear",
@@ -51,3 +53,25 @@ def slot(concept: str) -> str:
 def value(concept: str) -> str:
     """The word itself: ``value("colour:red")`` is "red"."""
     return concept.partition(":")[2]
+
+
+FIRST, SECOND, LATER, PICTURE = range(4)
+"""What a concept belongs to: one of the things, or the picture as a whole."""
+
+
+def owners(concepts: Sequence[str]) -> list[int]:
+    """For each concept of a reading, in its order, what it belongs to.
+
+    A number or a colour belongs to the thing after it; a colour that a backdrop follows, to the picture.
+    """
+    found = []
+    things = sum(slot(concept) == "kind" for concept in concepts)
+    owner = PICTURE
+    for concept in reversed(concepts):
+        if slot(concept) == "kind":
+            things -= 1
+            owner = min(things, LATER)
+        elif slot(concept) not in ("colour", "count"):
+            owner = PICTURE
+        found.append(owner)
+    return found[::-1]

@@ -174,6 +174,8 @@ class Trainer:
             if done >= player.starts_at:
                 numbers |= self._turn(index, player, parts, done, rate)
         average_(self.average.parameters(), self._main.parameters(), self.step, self.config.average)
+        for kept, now in zip(self.average.buffers(), self._main.buffers(), strict=True):
+            kept.copy_(now)
         self._pending.append(numbers)
         self.step += 1
         speed.tick(self.config.batch * count)

@@ -158,8 +158,8 @@ def test_pixels_are_rounded() -> None:
 
 
 def test_english_and_chinese_are_the_same_numbers() -> None:
-    one = understood(ImageRequest(prompt="a lake at sunset", seed=0), 999, 8, STYLES)
-    two = understood(ImageRequest(prompt="日落时的湖泊", seed=0), 999, 8, STYLES)
+    one = understood(ImageRequest(prompt="a lake at sunset", seed=0), range(1, 999), 8, STYLES)
+    two = understood(ImageRequest(prompt="日落时的湖泊", seed=0), range(1, 999), 8, STYLES)
     assert set(one.numbers) == set(two.numbers)
     assert one.facts == {
         "grounded": [
@@ -170,21 +170,27 @@ def test_english_and_chinese_are_the_same_numbers() -> None:
 
 
 def test_what_is_not_understood_is_told() -> None:
-    found = understood(ImageRequest(prompt="a fox reading Kant", seed=0), 999, 8, STYLES)
+    found = understood(ImageRequest(prompt="a fox reading Kant", seed=0), range(1, 999), 8, STYLES)
     assert "Kant" in " ".join(found.facts["unknown"])
 
 
 def test_words_for_concepts_that_came_after_the_training_are_unknown_to_the_model() -> None:
     known = NUMBERS["place:lake"]
-    found = understood(ImageRequest(prompt="a lake at sunset", seed=0), known, 8, STYLES)
+    found = understood(ImageRequest(prompt="a lake at sunset", seed=0), range(1, known + 1), 8, STYLES)
     assert [g["concept"] for g in found.facts["grounded"]] == ["place:lake"]
     assert found.facts["unknown"] == ["at sunset"]
     assert found.numbers.max() == known
 
 
+def test_a_prompt_of_nothing_but_words_that_the_model_was_not_taught_is_refused() -> None:
+    with pytest.raises(UserError, match="means anything to this model: lake, at sunset") as caught:
+        understood(ImageRequest(prompt="a lake at sunset", seed=0), {NUMBERS["kind:fox"]}, 8, STYLES)
+    assert caught.value.hint == "It draws, among others: fox."
+
+
 def test_a_style_is_as_if_the_prompt_said_it() -> None:
-    one = understood(ImageRequest(prompt="a lake", style="oil", seed=0), 999, 8, STYLES)
-    two = understood(ImageRequest(prompt="a lake, oil painting", seed=0), 999, 8, STYLES)
+    one = understood(ImageRequest(prompt="a lake", style="oil", seed=0), range(1, 999), 8, STYLES)
+    two = understood(ImageRequest(prompt="a lake, oil painting", seed=0), range(1, 999), 8, STYLES)
     assert np.array_equal(one.numbers, two.numbers)
 
 
@@ -205,5 +211,5 @@ def test_a_style_is_as_if_the_prompt_said_it() -> None:
 )
 def test_what_the_words_do_not_allow_is_refused_by_name(request_: ImageRequest, param: str, message: str) -> None:
     with pytest.raises(UserError, match=message) as caught:
-        understood(request_, 999, 8, STYLES)
+        understood(request_, range(1, 999), 8, STYLES)
     assert caught.value.param == param

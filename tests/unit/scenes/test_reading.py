@@ -10,7 +10,7 @@ import pytest
 from aigc.errors import UserError
 from aigc.scenes import Caption, caption, sample
 from aigc.scenes.captions import Form, Language
-from aigc.scenes.concepts import CONCEPTS, NUMBERS, slot
+from aigc.scenes.concepts import CONCEPTS, FIRST, LATER, NUMBERS, PICTURE, SECOND, owners, slot
 from aigc.scenes.kinds import kinds
 from aigc.scenes.lexicon import Entry, _phrases, tokens, tree
 from aigc.scenes.reading import read
@@ -187,3 +187,20 @@ def test_nothing_and_noise_are_read_as_nothing() -> None:
     assert read("  ,,, \n\0 ").concepts == ()
     assert read("red " * 8000).unknown == ("red",)
     assert tree().entry is None
+
+
+def test_a_number_and_a_colour_belong_to_the_thing_after_them_and_the_colour_of_a_backdrop_to_the_picture() -> None:
+    said = {
+        "a red background, two blue cars left of a green cactus": [
+            *("colour:red", PICTURE), *("backdrop:plain", PICTURE),
+            *("count:2", FIRST), *("colour:blue", FIRST), *("kind:car", FIRST), *("relation:left of", PICTURE),
+            *("count:1", SECOND), *("colour:green", SECOND), *("kind:cactus", SECOND),
+        ],
+        "狐狸、汽车、红色的房子和猫，扁平风格": [
+            *("kind:fox", FIRST), *("kind:car", SECOND), *("colour:red", LATER), *("kind:house", LATER),
+            *("kind:cat", LATER), *("style:flat", PICTURE),
+        ],
+    }  # fmt: skip
+    for prompt, expected in said.items():
+        concepts = read(prompt).concepts
+        assert [x for pair in zip(concepts, owners(concepts), strict=True) for x in pair] == expected

@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from aigc.models.gan import Critic, GANConfig, Generator, PatchCritic  # noqa: E402
+from aigc.models.gan import Caption, Critic, Encoder, GANConfig, Generator, PatchCritic  # noqa: E402
 from aigc.models.layers import Conv2d, time_features, wrap_around  # noqa: E402
 from aigc.models.restorer import TASKS, Restorer, RestorerConfig, thumbnail  # noqa: E402
 from aigc.models.vae import VAE, VAEConfig, kl_divergence  # noqa: E402
@@ -59,12 +59,27 @@ def test_a_restorer_begins_as_the_identity_at_any_size() -> None:
 
 
 def test_the_adversarial_networks_have_the_shapes_they_promise() -> None:
-    config = GANConfig(side=16, noise=8, caption=12, widths=(32, 16, 16))
-    made = Generator(config)(torch.randn(3, 8), torch.randn(3, 12))
+    config = GANConfig(side=16, noise=8, text=12, widths=(32, 16), seen=(16, 32))
+    said = torch.randint(0, 9, (3, 5)), torch.randint(0, 4, (3, 5))
+    made = Generator(config)(torch.randn(3, 8), *said)
     assert made.shape == (3, 3, 16, 16)
     assert float(made.detach().abs().max()) <= 1
-    assert Critic(config)(made, torch.randn(3, 12)).shape == (3,)
+    assert Critic(config)(made, *said).shape == (3,)
+    assert [x.shape for x in Encoder(config)(made, *said)] == [(3, 8), (3, 8)]
     assert PatchCritic(16)(torch.randn(1, 3, 64, 64)).shape == (1, 1, 6, 6)
+
+
+def test_a_caption_says_which_thing_has_the_colour_and_not_in_which_order_it_was_said() -> None:
+    torch.manual_seed(0)
+    caption = Caption(GANConfig(side=16, text=12, widths=(32, 16), seen=(16, 32)))
+
+    def said(*concepts: tuple[int, int]) -> torch.Tensor:
+        numbers, places = torch.tensor([*concepts, (0, 0)]).T[:, None]
+        return caption(numbers, places)
+
+    red_fox_blue_car = said((70, 0), (1, 0), (74, 1), (42, 1))
+    torch.testing.assert_close(said((74, 1), (42, 1), (70, 0), (1, 0)), red_fox_blue_car)
+    assert not torch.allclose(said((74, 0), (1, 0), (70, 1), (42, 1)), red_fox_blue_car)
 
 
 def test_time_features_at_zero_are_ones_and_zeros() -> None:

@@ -150,7 +150,7 @@ def test_settings_of_another_form_are_refused(folder: Path, tmp_path: Path) -> N
 
 
 def test_a_folder_without_a_run_and_a_run_that_is_not_served_are_refused(tmp_path: Path, runs: Path) -> None:
-    with pytest.raises(UserError, match="is no run; accepted: runs of image/flow and image/restorer"):
+    with pytest.raises(UserError, match="is no run; accepted: runs of image/flow, image/gan and image/restorer"):
         export(tmp_path)
     with pytest.raises(UserError, match="is a run of image/vae; accepted"):
         export(runs / "vae")

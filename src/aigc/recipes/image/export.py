@@ -27,7 +27,7 @@ Capabilities = tuple[Literal["image", "image_edit", "panorama", "restoration"], 
 class Published:
     """What serving a run needs."""
 
-    engine: Literal["image", "restore"]
+    engine: Literal["image", "gan", "restore"]
     capabilities: Capabilities
     languages: tuple[str, ...] = ()
     files: dict[str, bytes]

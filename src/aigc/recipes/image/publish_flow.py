@@ -21,7 +21,7 @@ from aigc.recipes.beginning import past
 from aigc.recipes.image.export import Published, difference, rounded, to_onnx
 from aigc.recipes.image.flow import FlowRecipe, load_flow
 from aigc.recipes.image.latents import load_vae
-from aigc.recipes.image.publish_restorer import publish_restorer
+from aigc.recipes.image.publish_restorer import enlarger_of
 from aigc.scenes.concepts import CONCEPTS
 from aigc.scenes.vocabulary import STYLES
 
@@ -91,9 +91,8 @@ def publish_flow(folder: Path, enlarger: Path | None = None) -> Published:
         "styles": list(STYLES),
     }
     if enlarger is not None:
-        other = publish_restorer(enlarger)
-        files["enlarger.onnx"] = other.files[other.settings["graph"]]
-        settings["enlarger"] = {**other.settings, "graph": "enlarger.onnx"}
+        more, settings["enlarger"] = enlarger_of(enlarger)
+        files |= more
     return Published(
         engine="image",
         capabilities=("image", "image_edit", "panorama"),

@@ -61,6 +61,15 @@ def publish_restorer(folder: Path) -> Published:
     )
 
 
+def enlarger_of(folder: Path) -> tuple[dict[str, bytes], dict[str, object]]:
+    """What a model that paints takes along to double sides: the file, and what its settings say of it.
+
+    Raises: see `publish_restorer`.
+    """
+    made = publish_restorer(folder)
+    return {"enlarger.onnx": made.files[made.settings["graph"]]}, {**made.settings, "graph": "enlarger.onnx"}
+
+
 def load_restorer(folder: Path) -> tuple[RestorerRecipe, Restorer, Checkpoint]:
     """Settings, averaged weights and the newest checkpoint of a run. Raises: UserError: there is none."""
     settings, found = newest(folder, "image/restorer")

@@ -27,20 +27,30 @@ class Scenes:
     """One seed, one scene."""
 
     side: int = 256
+    only: str = ""
+    """The one kind that is made; none: all, each with its share."""
+
+    def __post_init__(self) -> None:
+        if self.only and self.only not in _SHARES:
+            raise UserError(f"scenes have no kind {self.only!r}; accepted: {', '.join(_SHARES)}")
 
     @property
     def identity(self) -> str:
         """The renderer's own pictures of three seeds, so that a changed renderer is noticed."""
         import zlib
 
-        checks = [zlib.crc32(self.sample(kind, 1, False).pixels.tobytes()) for kind in _SHARES]
+        checks = [zlib.crc32(self.sample(kind.name, 1, False).pixels.tobytes()) for kind in self.kinds]
         return f"scenes {self.side} {checks}"
 
     @property
     def kinds(self) -> Sequence[Kind]:
         """Views and stickers are square, panoramas twice as wide."""
         wide = {"panorama": 2}
-        return tuple(Kind(name, self.side, self.side * wide.get(name, 1), share) for name, share in _SHARES.items())
+        return tuple(
+            Kind(name, self.side, self.side * wide.get(name, 1), share)
+            for name, share in _SHARES.items()
+            if self.only in ("", name)
+        )
 
     def sample(self, kind: str, index: int, held_out: bool) -> Sample:
         """The scene of that seed."""
