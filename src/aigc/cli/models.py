@@ -34,14 +34,16 @@ def pull(
     name: Annotated[str | None, typer.Option("--name", "-n", help="Id to install it under.")] = None,
 ) -> None:
     """Sources are names of the catalogue, GGUF files and model folders of this machine, `hf:owner/repo/file.gguf` for
-    Hugging Face, `ms:owner/repo/file.gguf` for ModelScope, and https addresses. The bytes are checked, the licence is
-    shown and kept beside them; what breaks off goes on where it stopped. The id is printed at the end.
+    Hugging Face, `ms:owner/repo/file.gguf` for ModelScope, and https addresses. `hf:owner/repo` alone is a whole
+    pipeline of diffusers, like Stable Diffusion, in 16 bits where it has them (`#full`, `#fp16`, `#bf16` behind it
+    decide). The bytes are checked, the licence is shown and kept beside them; what breaks off goes on where it
+    stopped. The id is printed at the end.
 
     Examples:
         aigc pull default  # what suits this machine's memory
         aigc pull tiny embedding
         aigc pull ./my.gguf --name mine
-        aigc pull hf:owner/repo/file.gguf
+        aigc pull hf:owner/repo/file.gguf  # or hf:owner/repo for pictures
     """
     from aigc.cli import progress
 

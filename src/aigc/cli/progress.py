@@ -67,6 +67,9 @@ class Bars:
 
     def __call__(self, progress: Progress) -> None:
         """Show this moment."""
+        if progress.stage == "choosing":
+            self._say(t("{what}: {size} to fetch", what=progress.file, size=size(progress.total_bytes)))
+            return
         stage = t(STAGES[progress.stage])
         if self._bars is None:
             self._tell(stage, progress)
@@ -75,6 +78,13 @@ class Bars:
             self._tasks[progress.stage] = self._bars.add_task(stage, total=None)
         total = progress.total_bytes or None
         self._bars.update(self._tasks[progress.stage], completed=progress.done_bytes, total=total)
+
+    def _say(self, text: str) -> None:
+        """A line that stays, above the bars if there are any."""
+        if self._bars is None:
+            note(f"{self._title}: {text}")
+        else:
+            self._console.print(f"  {text}", markup=False, soft_wrap=True)
 
     def _tell(self, stage: str, progress: Progress) -> None:
         """A line when a stage begins, then every ten seconds: logs of services stay short."""

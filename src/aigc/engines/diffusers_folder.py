@@ -20,6 +20,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from aigc.engines.diffusers_weights import PICKLES, common, precision_of
 from aigc.errors import InvalidModelFile
 from aigc.types import Capability, EngineFile
 
@@ -28,7 +29,6 @@ _MAX_JSON_BYTES = 2**20
 _MAX_HEADER_BYTES = 2**27
 _BASE_BYTES = 900 * 2**20
 """Python and the libraries (430 MiB with a tiny pipeline), and room for the working memory of one picture."""
-_PICKLES = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle", ".msgpack", ".h5", ".onnx", ".py", ".so"})
 _LIBRARIES = ("diffusers", "transformers")
 
 _FAMILIES: dict[str, frozenset[Capability]] = {
@@ -87,7 +87,7 @@ class PipelineFolder(msgspec.Struct, frozen=True, kw_only=True):
     capabilities: tuple[Capability, ...]
     settings: PipelineSettings
     variant: str | None
-    """``fp16`` where the weights are there in that precision only."""
+    """``fp16`` or ``bf16`` where the weights are there in that precision only."""
     parameters: int
 
 
@@ -102,19 +102,16 @@ def read(folder: Path) -> PipelineFolder:
     Raises: InvalidModelFile: a file or a component that could run code, a pipeline that isn't known, damaged JSON.
     """
     _refuse_code(folder)
-    index = _json(folder / INDEX)
-    pipeline = index.get("_class_name")
-    if not isinstance(pipeline, str) or pipeline not in _FAMILIES:
-        raise InvalidModelFile(
-            f"{INDEX} names the pipeline {pipeline!r}; accepted: {', '.join(_FAMILIES)}",
-            hint="pipelines with code of their own are refused",
-        )
-    _check_components(index)
-    weights = sorted(path for path in folder.glob("*/*.safetensors"))
-    halves = [path for path in weights if ".fp16" in path.suffixes]
-    variant = "fp16" if halves and len(halves) == len(weights) else None
-    used = [path for path in weights if (path in halves) == (variant is not None)]
-    settings = _settings(folder)
+    index = read_json(folder / INDEX)
+    pipeline = check_index(index)
+    parts = [sorted((folder / name).glob("*.safetensors")) for name in components(index)]
+    precision = next(iter(common([path.name for path in paths] for paths in parts)), "full")
+    variant = None if precision == "full" else precision
+    used = [path for paths in parts for path in paths if precision_of(path.name) == precision]
+    settings = settings_of(folder)
+    for lora in settings.loras:
+        if not (folder / lora.file).is_file():
+            raise InvalidModelFile(f"{SETTINGS} names the LoRA {lora.file!r}, which isn't in the folder")
     return PipelineFolder(
         pipeline=pipeline,
         capabilities=tuple(sorted(_FAMILIES[pipeline])),
@@ -134,42 +131,60 @@ def prepare(weights: Path, folder: Path, on_progress: Callable[[float], None]) -
     return EngineFile(engine="diffusers", path=str(weights.absolute()), memory_bytes=memory)
 
 
-def _refuse_code(folder: Path) -> None:
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in _PICKLES:
-            raise InvalidModelFile(
-                f"{path.relative_to(folder)} can run code when it is opened, or is of a kind that isn't read: refused",
-                hint="keep only JSON, text and safetensors in the folder",
-            )
+def check_index(index: dict[str, object]) -> str:
+    """The name of the pipeline that ``model_index.json`` describes.
 
-
-def _check_components(index: dict[str, object]) -> None:
-    for name, stated in index.items():
-        if not isinstance(stated, list) or name.startswith("_"):
-            continue
+    Raises:
+        InvalidModelFile: one that isn't known, or a component that isn't of diffusers or transformers.
+    """
+    pipeline = index.get("_class_name")
+    if not isinstance(pipeline, str) or pipeline not in _FAMILIES:
+        raise InvalidModelFile(
+            f"{INDEX} names the pipeline {pipeline!r}; accepted: {', '.join(_FAMILIES)}",
+            hint="pipelines with code of their own are refused",
+        )
+    for name, stated in _stated(index):
         library = stated[0] if stated else None
         if library is not None and (library not in _LIBRARIES or len(stated) != 2 or not isinstance(stated[1], str)):
             raise InvalidModelFile(
                 f"the component {name!r} is {stated!r}; accepted: classes of {' and '.join(_LIBRARIES)}",
                 hint="components with code of their own are refused",
             )
+    return pipeline
 
 
-def _settings(folder: Path) -> PipelineSettings:
+def components(index: dict[str, object]) -> list[str]:
+    """Names of the components that are there, each of which has a folder of that name."""
+    return [name for name, stated in _stated(index) if stated and stated[0] is not None]
+
+
+def _stated(index: dict[str, object]) -> list[tuple[str, list[object]]]:
+    return [(k, v) for k, v in index.items() if isinstance(v, list) and not k.startswith("_")]
+
+
+def _refuse_code(folder: Path) -> None:
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in PICKLES:
+            raise InvalidModelFile(
+                f"{path.relative_to(folder)} can run code when it is opened, or is of a kind that isn't read: refused",
+                hint="keep only JSON, text and safetensors in the folder",
+            )
+
+
+def settings_of(folder: Path) -> PipelineSettings:
+    """What ``aigc.json`` says. Raises: InvalidModelFile: it says something else."""
     path = folder / SETTINGS
     if not path.exists():
         return PipelineSettings()
     try:
-        settings = msgspec.convert(_json(path), PipelineSettings)
+        settings = msgspec.convert(read_json(path), PipelineSettings)
     except msgspec.ValidationError as error:
         raise InvalidModelFile(f"{SETTINGS}: {error}") from error
-    for lora in settings.loras:
-        if not (folder / lora.file).is_file():
-            raise InvalidModelFile(f"{SETTINGS} names the LoRA {lora.file!r}, which isn't in the folder")
     return settings
 
 
-def _json(path: Path) -> dict[str, object]:
+def read_json(path: Path) -> dict[str, object]:
+    """A file of JSON. Raises: InvalidModelFile: too large, or no JSON."""
     try:
         if path.stat().st_size > _MAX_JSON_BYTES:
             raise InvalidModelFile(f"{path.name} has more than {_MAX_JSON_BYTES} bytes")

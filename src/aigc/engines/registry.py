@@ -142,7 +142,7 @@ def load(spec: ModelSpec, file: EngineFile, options: LoadOptions, send: Send) ->
         AigcError: what the engine says.
     """
     entry = _entry(file.engine)
-    _check_installed(file.engine)
+    check_installed(file.engine)
     build, wrap = (_named(*place) for place in ((entry.module, entry.attribute), _SERVICES[entry.kind]))
     service: Service = wrap(build(spec, file, options), spec, send)
     return service
@@ -188,7 +188,7 @@ def prepare(engine: str, weights: Path, folder: Path, on_progress: OnProgress | 
     steps = _entry(engine).prepare
     if steps is None:
         raise UserError(f"the engine {engine} runs no files")
-    _check_installed(engine)
+    check_installed(engine)
     file: EngineFile = _named(*steps)(weights, folder, on_progress or _ignore)
     return file
 
@@ -207,7 +207,8 @@ def _entry(engine: str) -> _Engine:
     return _ENGINES[engine]
 
 
-def _check_installed(engine: str) -> None:
+def check_installed(engine: str) -> None:
+    """Say now what loading would say. Raises: EngineMissing: the engine's library isn't installed."""
     package = _ENGINES[engine].package
     if package is not None and importlib.util.find_spec(package[0]) is None:
         raise EngineMissing(f"the engine {engine} is not installed", hint=f"pip install {package[1]}")

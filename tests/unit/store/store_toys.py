@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
+import math
 import threading
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +17,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 
-from aigc.errors import EngineError
+from aigc.errors import EngineError, EngineMissing
 from aigc.store.entry import Card, Entry, Licence, Source, WheelPart, Wheels
 from aigc.types import EngineFile
 
@@ -134,6 +136,10 @@ class ToyEngines:
     def engines_for(self, weights: Path) -> Sequence[str]:
         return ["first", "second"]
 
+    def check_installed(self, engine: str) -> None:
+        if engine in self.broken:
+            raise EngineMissing(f"the engine {engine} is not installed")
+
     def prepare(self, engine: str, weights: Path, folder: Path, on_progress: Callable[[float], None]) -> EngineFile:
         self.calls.append(engine)
         on_progress(0.5)
@@ -225,3 +231,110 @@ def serving(server: FileServer) -> Iterator[FileServer]:
         finally:
             http.shutdown()
             thread.join()
+
+
+def write_safetensors(shapes: dict[str, list[int]], fill: int = 0) -> bytes:
+    """A file of float32, all bytes alike."""
+    header, place = {}, 0
+    for name, shape in shapes.items():
+        size = 4 * math.prod(shape)
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [place, place + size]}
+        place += size
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + bytes([fill]) * place
+
+
+@dataclass
+class HubServer(FileServer):
+    """One repository as Hugging Face shows it: its list of files, and files behind ``resolve`` (large ones as LFS)."""
+
+    content: bytes = b""
+    repo: str = "owner/toy-pipeline"
+    files: dict[str, bytes] = field(default_factory=dict)
+    commit: str = "c" * 40
+    large_from: int = 1000
+    lies: set[str] = field(default_factory=set)
+    """Files whose sum is stated wrongly."""
+    gone: set[str] = field(default_factory=set)
+    """Files that are listed and not there."""
+    gated: bool = False
+    asked: list[str] = field(default_factory=list)
+    """Paths of the files that were sent."""
+
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        self.seen.append((handler.command, handler.path, {k.lower(): v for k, v in handler.headers.items()}))
+        path, _, query = handler.path.partition("?")
+        if path.startswith("/api/models/"):
+            self._list(handler, path, query)
+            return
+        revision, _, name = path.removeprefix(f"/{self.repo}/resolve/").partition("/")
+        if self.gated and not handler.headers.get("Authorization"):
+            self._end(handler, 401, {"X-Error-Code": "GatedRepo"})
+        elif revision not in (self.commit, "main") or name not in self.files or name in self.gone:
+            self._end(handler, 404, {"X-Error-Code": "EntryNotFound"})
+        else:
+            self.asked.append(name)
+            body = self.files[name]
+            linked = {"X-Linked-Etag": f'"{sha256(body)}"', "X-Linked-Size": str(len(body))}
+            self.content, self.etag = body, f'"{git_name(body)}"'
+            self.headers = {"X-Repo-Commit": self.commit, **(linked if len(body) >= self.large_from else {})}
+            self._send(handler)
+
+    def _list(self, handler: BaseHTTPRequestHandler, path: str, query: str) -> None:
+        repo, _, revision = path.removeprefix("/api/models/").partition("/revision/")
+        if repo != self.repo:
+            self._end(handler, 401, {"X-Error-Code": "RepoNotFound"})
+            return
+        if revision not in ("", "main", self.commit):
+            self._end(handler, 404, {"X-Error-Code": "RevisionNotFound"})
+            return
+        siblings = [self._sibling(name, body, "blobs" in query) for name, body in self.files.items()]
+        told = {"id": self.repo, "sha": self.commit, "siblings": siblings, "cardData": {"license": "openrail++"}}
+        self.content, self.etag, self.headers = json.dumps(told).encode(), None, {"Content-Type": "application/json"}
+        self._send(handler)
+
+    def _sibling(self, name: str, body: bytes, blobs: bool) -> dict[str, object]:
+        if not blobs:
+            return {"rfilename": name}
+        told: dict[str, object] = {"rfilename": name, "size": len(body), "blobId": git_name(body)}
+        if len(body) >= self.large_from:
+            told["lfs"] = {"sha256": sha256(body), "size": len(body), "pointerSize": 134}
+        if name in self.lies:
+            told |= {"lfs": {**told["lfs"], "sha256": "0" * 64}} if "lfs" in told else {"blobId": "0" * 40}
+        return told
+
+
+def git_name(body: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(body) + body).hexdigest()
+
+
+def pipeline_files(**more: bytes) -> dict[str, bytes]:
+    """A repository with a pipeline, as Stable Diffusion's is: two precisions, pickles and other things beside them."""
+    index = {
+        "_class_name": "StableDiffusionPipeline",
+        "scheduler": ["diffusers", "DDIMScheduler"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "safety_checker": [None, None],
+    }
+    parts = {"unet": "diffusion_pytorch_model", "text_encoder": "model"}
+    weights = {}
+    for part, head in parts.items():
+        weights[f"{part}/config.json"] = b"{}"
+        weights[f"{part}/{head}.safetensors"] = write_safetensors({part: [1000]}, 1)
+        weights[f"{part}/{head}.fp16.safetensors"] = write_safetensors({part: [500]}, 2)
+        weights[f"{part}/pytorch_model.bin"] = b"pickle" * 1000
+    return {
+        ".gitattributes": b"*.safetensors filter=lfs",
+        "README.md": b"---\nlanguage: en\nlicense: openrail++\n---\n# Toy\n",
+        "toy-v1.ckpt": b"pickle" * 1000,
+        "toy-v1.safetensors": write_safetensors({"all": [9000]}),
+        "model_index.json": json.dumps(index).encode(),
+        "scheduler/scheduler_config.json": b"{}",
+        "tokenizer/vocab.json": b'{"a": 0}',
+        "tokenizer/merges.txt": b"#version: 0.2\n",
+        "unet/diffusion_pytorch_model.non_ema.safetensors": write_safetensors({"unet": [1000]}, 3),
+        **weights,
+        **more,
+    }

@@ -51,7 +51,7 @@ def test_a_word_is_understood(word: str, model_id: str, source: Source) -> None:
 @pytest.mark.parametrize(
     "word",
     [
-        "hf:o/r",
+        "hf:o/r/",
         "hf:o/r/../x.gguf",
         "hf:o/r/model.safetensors",
         "hf:o/r@../x.gguf",

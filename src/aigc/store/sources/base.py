@@ -20,6 +20,21 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROF
 
 
 @dataclass(frozen=True, slots=True)
+class Remote:
+    """One file as its hub describes it."""
+
+    url: str
+    name: str
+    """Path that it gets in the model's folder."""
+    size_bytes: int
+    """0: not stated."""
+    sha256: str | None
+    vouched: Literal["catalogue", "hub", "given", "none"]
+    git: str | None = None
+    """Its name in git, for files that have no sha256: SHA-1 of ``blob``, the length and the content."""
+
+
+@dataclass(frozen=True, slots=True)
 class Fetched:
     """A file that has arrived, checked against whatever its source vouches for."""
 

@@ -59,7 +59,7 @@ class Download:
 
 
 class Downloader:
-    """Fetches files.
+    """Fetches files; in a ``with`` block, its connections are closed at the end.
 
     Args:
         client: used as it is (proxies, certificates, timeouts); redirects must be off.
@@ -69,6 +69,12 @@ class Downloader:
     def __init__(self, client: httpx.Client, sleep: Callable[[float], None] = time.sleep) -> None:
         self._client = client
         self._sleep = sleep
+
+    def __enter__(self) -> Downloader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
 
     def download(self, wanted: Download, part: Path, on_progress: OnProgress) -> str:
         """Fetch into ``part`` until it is complete.
@@ -118,7 +124,7 @@ class Downloader:
             answer = self._client.get(url, headers=headers)
             return answer.raise_for_status().json()
         except httpx.HTTPStatusError as error:
-            raise status_error(url, error.response.status_code) from error
+            raise status_error(url, error.response.status_code, _reason(error.response)) from error
         except (httpx.HTTPError, ValueError) as error:
             raise StoreError(f"{_host(url)} can't be reached: {_said(error)}") from error
 
@@ -169,7 +175,7 @@ class Downloader:
                 _state_path(part).unlink(missing_ok=True)
             raise _TryAgain(f"{answer.url.host} answered {status}")
         if status not in (200, 206):
-            raise status_error(wanted.url, status)
+            raise status_error(wanted.url, status, _reason(answer))
         start = _range_start(answer) if status == 206 else 0
         if start != (have if status == 206 else 0):
             _state_path(part).unlink(missing_ok=True)
@@ -205,9 +211,20 @@ class Downloader:
         return done
 
 
-def status_error(url: str, status: int) -> StoreError:
-    """Our error for an HTTP status that won't get better by itself."""
+def status_error(url: str, status: int, reason: str = "") -> StoreError:
+    """Our error for an HTTP status that won't get better by itself.
+
+    Args:
+        url: that was asked for.
+        status: of the answer.
+        reason: Hugging Face's word for it, from the header ``X-Error-Code``.
+    """
     host = _host(url)
+    if reason == "RepoNotFound":
+        hint = "check the spelling; a private one needs AIGC_HF_TOKEN"
+        return StoreError(f"{host} has no such repository, or a private one ({status})", hint=hint)
+    if reason == "RevisionNotFound":
+        return StoreError(f"{host} has no such revision of it ({status})", hint="leave @revision out for the newest")
     if status in (401, 403):
         return StoreError(
             f"{host} answered {status}: this file needs an account that accepted its licence",
@@ -216,6 +233,10 @@ def status_error(url: str, status: int) -> StoreError:
     if status == 404:
         return StoreError(f"{host} has no such file (404): {url.partition('?')[0]}", hint="check the spelling")
     return StoreError(f"{host} answered {status}")
+
+
+def _reason(answer: httpx.Response) -> str:
+    return str(answer.headers.get("x-error-code", ""))
 
 
 def _host(url: str) -> str:
