@@ -30,6 +30,7 @@ from aigc.types import (
     ModelSpec,
     Request,
     RestoreRequest,
+    SpeechRequest,
     Started,
     TextRequest,
     TokenizeRequest,
@@ -37,9 +38,12 @@ from aigc.types import (
     Tokens,
     ToolCallDelta,
     TopLogprob,
+    TranscribeRequest,
     Usage,
+    Voice,
 )
 from tiny_painter import TinyPainter
+from tiny_voice import VOICES, heard, spoken
 
 Step = Event | float | AigcError | Exception
 Script = Callable[[Request], Sequence[Step]]
@@ -48,7 +52,7 @@ FINGERPRINT = "scripted-1-abc"
 WIDTH = 4
 
 
-def spec(name: str, *capabilities: Capability) -> ModelSpec:
+def spec(name: str, *capabilities: Capability, voices: tuple[Voice, ...] = ()) -> ModelSpec:
     return ModelSpec(
         id=name,
         capabilities=capabilities,
@@ -59,6 +63,7 @@ def spec(name: str, *capabilities: Capability) -> ModelSpec:
         licence="Apache-2.0",
         languages=("en",),
         embedding_width=WIDTH if "embedding" in capabilities else None,
+        voices=voices,
     )
 
 
@@ -101,6 +106,9 @@ def answer(request: Request) -> Iterator[Step]:
     if isinstance(request, (ImageRequest, RestoreRequest)):
         yield from painted(request)
         return
+    if isinstance(request, (SpeechRequest, TranscribeRequest)):
+        yield from spoken(request) if isinstance(request, SpeechRequest) else heard(request)
+        return
     if isinstance(request, EmbedRequest):
         width = request.dimensions or WIDTH
         value = 1 / math.sqrt(width)
@@ -138,7 +146,8 @@ def answer(request: Request) -> Iterator[Step]:
 
 
 class ScriptedRuntime:
-    """``scripted`` (chat, completion), ``team/chat-model`` (chat), ``vectors`` (embedding), and three for pictures."""
+    """``scripted`` (chat, completion), ``team/chat-model`` (chat), ``vectors`` (embedding), three for pictures, two
+    for sound."""
 
     def __init__(self, settings: Settings) -> None:
         self.script: Script = lambda request: list(answer(request))
@@ -153,6 +162,8 @@ class ScriptedRuntime:
             spec("aigc-v1", "image", "image_edit"),
             spec("aigc-scenes", "image", "panorama"),
             spec("aigc-restore", "restoration"),
+            spec("aigc-voice", "speech", voices=VOICES),
+            spec("whisper-base", "transcription", "translation"),
         ]
         self._aliases = naming.aliases(settings)
 

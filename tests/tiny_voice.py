@@ -1,0 +1,54 @@
+"""A voice and an ear without models, by rules that a test can compute: what `ScriptedRuntime` speaks and hears with.
+
+A character is 50 ms of a tone, a sentence of the text is a piece; what is heard is how long it lasted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+
+from aigc.types import (
+    Event,
+    Samples,
+    SpeechDone,
+    SpeechPiece,
+    SpeechRequest,
+    TranscribeRequest,
+    TranscriptDone,
+    TranscriptSegment,
+    TranscriptStarted,
+    Voice,
+)
+
+RATE = 24_000
+VOICES = (Voice(id="low", languages=("en",)), Voice(id="high", languages=("en", "zh")))
+FINGERPRINT = "tiny-voice-1"
+
+
+def tone(seconds: float, pitch: float = 440.0, rate: int = RATE) -> bytes:
+    time = np.arange(round(seconds * rate)) / rate
+    return (np.sin(2 * np.pi * pitch * time) * 8000).astype("<i2").tobytes()
+
+
+def spoken(request: SpeechRequest) -> Iterator[Event]:
+    voice = request.voice or "low"
+    total = 0.0
+    for sentence in re.findall(r".+?(?:[.!?。]+\s*|$)", request.text, re.DOTALL):
+        seconds = 0.05 * len(sentence) / request.speed
+        total += seconds
+        pitch = 220.0 if voice == "low" else 880.0
+        yield SpeechPiece(sound=Samples(rate=RATE, data=tone(seconds, pitch)), text=sentence, voice=voice)
+    yield SpeechDone(seconds=total, fingerprint=FINGERPRINT)
+
+
+def heard(request: TranscribeRequest) -> Iterator[Event]:
+    assert isinstance(request.sound, Samples)
+    seconds = request.sound.seconds
+    yield TranscriptStarted(language=request.language or "en", probability=1.0, seconds=seconds)
+    if any(request.sound.data):
+        text = f" I hear {seconds:.1f} seconds."
+        yield TranscriptSegment(index=0, start=0.0, end=seconds, text=text)
+    yield TranscriptDone(seconds=seconds, fingerprint=FINGERPRINT)
