@@ -48,6 +48,21 @@ CLOUD_NAMES = (
 )
 """Names that programs written for the cloud ask for; each is answered by the default chat model."""
 
+CLOUD_REALTIME_NAMES = (
+    "gpt-realtime",
+    "gpt-realtime-1.5",
+    "gpt-realtime-2",
+    "gpt-realtime-mini",
+    "gpt-4o-realtime-preview",
+    "gpt-4o-mini-realtime-preview",
+    "gpt-audio",
+    "gpt-audio-1.5",
+    "gpt-audio-mini",
+    "gpt-4o-audio-preview",
+    "gpt-4o-mini-audio-preview",
+)
+"""The same for models that hear and speak: what the chat model says, others write down and speak."""
+
 CLOUD_EMBEDDING_NAMES = ("text-embedding-3-small", "text-embedding-3-large", "text-embedding-ada-002")
 """The same for embeddings."""
 CLOUD_IMAGE_NAMES = (
@@ -134,6 +149,13 @@ class Settings:
         10_000, "Chats with `store: true` that one owner may have; 0: none, `store: true` is refused."
     )
     stored_bytes: int = _setting(2**30, "Bytes that these chats of one owner may have together, e.g. `500m`.")
+    realtime_sessions: int = _setting(
+        100, "Spoken conversations (`/v1/realtime`) at the same time; one more is answered 429."
+    )
+    realtime_seconds: float = _setting(3600.0, "Longest spoken conversation.")
+    realtime_idle_seconds: float = _setting(
+        600.0, "A spoken conversation in which the client sends nothing, not even silence, for this long is ended."
+    )
     allowed_hosts: tuple[str, ...] = _setting((), "Names that the Host header may carry besides loopback and `host`.")
     trusted_proxies: tuple[str, ...] = _setting(
         (), "Addresses or networks of reverse proxies; only from them X-Forwarded-Proto is believed (cookie `Secure`)."
@@ -157,6 +179,9 @@ class Settings:
         _between("prompt_lookup_tokens", self.prompt_lookup_tokens, 0, 16)
         _between("queue_size", self.queue_size, 0, 100_000)
         _between("threads", self.threads, 0, 1024)
+        _between("realtime_sessions", self.realtime_sessions, 0, 100_000)
+        _between("realtime_seconds", self.realtime_seconds, 1, 86_400)
+        _between("realtime_idle_seconds", self.realtime_idle_seconds, 1, 86_400)
         _between("stored_days", self.stored_days, 0, 36_500)
         _between("stored_completions", self.stored_completions, 0, 100_000_000)
         _between("stored_bytes", self.stored_bytes, 0, 2**50)

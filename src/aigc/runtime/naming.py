@@ -13,6 +13,7 @@ from aigc.settings import (
     CLOUD_EMBEDDING_NAMES,
     CLOUD_IMAGE_NAMES,
     CLOUD_NAMES,
+    CLOUD_REALTIME_NAMES,
     CLOUD_SPEECH_NAMES,
     CLOUD_TRANSCRIPTION_NAMES,
     Settings,
@@ -36,7 +37,7 @@ _MAX_HOPS = 8
 
 def aliases(settings: Settings) -> dict[str, str]:
     """Every other name, to what it stands for; the settings win over the names of the cloud."""
-    cloud = dict.fromkeys(CLOUD_NAMES, DEFAULT) | dict.fromkeys(CLOUD_EMBEDDING_NAMES, EMBEDDING)
+    cloud = dict.fromkeys(CLOUD_NAMES + CLOUD_REALTIME_NAMES, DEFAULT) | dict.fromkeys(CLOUD_EMBEDDING_NAMES, EMBEDDING)
     for asked, names in (
         ("image", CLOUD_IMAGE_NAMES),
         ("speech", CLOUD_SPEECH_NAMES),

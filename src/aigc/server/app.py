@@ -40,6 +40,7 @@ from aigc.server.metrics import Metrics
 from aigc.server.models import router as models
 from aigc.server.observe import Observe
 from aigc.server.ports import Runtime
+from aigc.server.realtime.router import Realtime
 from aigc.server.stored import router as stored
 from aigc.server.system import router as system
 from aigc.server.tokenize import router as tokenize
@@ -113,6 +114,7 @@ def create_app(settings: Settings, runtime: Runtime, keys: Keys, *, page: bool =
     ):
         app.include_router(router)
     openapi.install(app)
+    app.router.routes.append(Realtime(runtime, settings, kept).route())
     app.router.routes.append(Route("/", _root(files.get("/index.html"), sessions, app.version), methods=["GET"]))
     app.router.routes.extend(static.routes(files))
 
@@ -120,7 +122,7 @@ def create_app(settings: Settings, runtime: Runtime, keys: Keys, *, page: bool =
     public = PUBLIC | files.keys()
     app.add_middleware(Idempotency, replies=replies)
     app.add_middleware(BodyLimit, settings=settings, closing=closing, public=public, uploads=images.UPLOADS)
-    app.add_middleware(Auth, keys=keys, sessions=sessions, public=public)
+    app.add_middleware(Auth, keys=keys, sessions=sessions, public=public, origins=settings.cors_origins)
     app.add_middleware(HostCheck, settings=settings)
     app.add_middleware(HeaderLimit)
     app.add_middleware(Observe, metrics=metrics)

@@ -32,7 +32,7 @@ class HostCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection of ASGI."""
-        if scope["type"] == "http":
+        if scope["type"] in ("http", "websocket"):
             given = header(scope, b"host")
             if given is None or not self._is_ours(host_name(given)):
                 raise WrongHost(
@@ -40,7 +40,7 @@ class HostCheck:
                     hint="add the name to AIGC_ALLOWED_HOSTS, separated by commas",
                 )
             if header(scope, b"x-forwarded-proto") == "https" and self._is_proxy(scope):
-                scope = {**scope, "scheme": "https"}
+                scope = {**scope, "scheme": "https" if scope["type"] == "http" else "wss"}
         await self._app(scope, receive, send)
 
     def _is_proxy(self, scope: Scope) -> bool:
@@ -86,4 +86,4 @@ def same_origin(scope: Scope) -> bool:
         return origin.partition("://")[2].lower() == (header(scope, b"host") or "").lower()
     if site is not None:
         return site in ("same-origin", "none")
-    return scope["method"] in ("GET", "HEAD")
+    return scope.get("method") in ("GET", "HEAD")

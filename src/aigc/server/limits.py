@@ -83,7 +83,7 @@ class HeaderLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection of ASGI."""
-        if scope["type"] == "http":
+        if scope["type"] in ("http", "websocket"):
             size = len(scope.get("raw_path") or b"") + len(scope["query_string"])
             size += sum(len(name) + len(value) + 4 for name, value in scope["headers"])
             if size > MAX_HEADER_BYTES:
@@ -115,11 +115,11 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection of ASGI."""
+        if scope["type"] != "lifespan" and self._closing.begun:
+            raise ShuttingDown("the server is shutting down", retry_after_seconds=5)
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if self._closing.begun:
-            raise ShuttingDown("the server is shutting down", retry_after_seconds=5)
         limit = self._limit(scope["path"])
         _check_length(scope, limit)
         body = await self._body(receive, limit)

@@ -41,9 +41,37 @@ class Observe:
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
             await self._http(scope, receive, send)
-        else:  # there is no WebSocket here
-            await receive()
-            await send({"type": "websocket.close", "code": 1000})
+        else:
+            await self._websocket(scope, receive, send)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        trace = Trace(id=_request_id(scope), method="GET")
+        scope = {**scope, "state": {**scope.get("state", {}), "trace": trace}}
+        status = 499
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "websocket.accept":
+                status = 101
+                message = {**message, "headers": [*message.get("headers", ()), (b"x-request-id", trace.id.encode())]}
+            elif message["type"] == "websocket.http.response.start":
+                status = message["status"]
+                message = {**message, "headers": _complete(list(message.get("headers", ())), trace.id, False)}
+            elif message["type"] == "websocket.close" and status == 499:
+                status = 403  # what such an end looks like to the client
+            await send(message)
+
+        try:
+            await self._app(scope, receive, answer)
+        except Exception as error:
+            ours = error if isinstance(error, AigcError) else errors.from_unexpected(error, trace.id)
+            trace.error = ours.code
+            if status == 101:
+                raise
+            await errors.response(ours)(scope, receive, answer)
+        finally:
+            self._metrics.finished(trace, status)
+            logs.finished(trace, status)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         trace = Trace(id=_request_id(scope), method=scope["method"])

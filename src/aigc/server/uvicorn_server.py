@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from aigc.server.limits import Closing
+from aigc.server.realtime.router import MAX_FRAME_BYTES
 from aigc.server.wire_guard import GuardedProtocol
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ class Server(uvicorn.Server):
         config = uvicorn.Config(
             app,
             http=GuardedProtocol,
-            ws="none",
+            ws="websockets-sansio",
+            ws_max_size=MAX_FRAME_BYTES,
+            ws_per_message_deflate=False,  # a few bytes could become megabytes
             lifespan="on",
             loop="auto",
             log_config=None,

@@ -22,6 +22,7 @@ from aigc.server.limits import MAX_HEADER_BYTES
 HEADER_SECONDS = 15.0
 """Longest time from the first byte of a connection, or of a further request on it, to the end of the header."""
 
+_SOCKETS = b"/v1/realtime"
 _ABSOLUTE = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
 
 
@@ -76,6 +77,13 @@ class GuardedProtocol(HttpToolsProtocol):
         except (httptools.HttpParserError, UnicodeDecodeError) as error:
             # A target that is no URL, like "//" or bytes beyond ASCII.
             raise httptools.HttpParserCallbackError("invalid target") from error
+
+    def _should_upgrade_to_ws(self) -> bool:
+        """A socket is opened at one path; anywhere else the wish for one is no wish of ours (RFC 9110, 7.8)."""
+        return super()._should_upgrade_to_ws() and self.url.partition(b"?")[0] == _SOCKETS
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Nobody wants to read that."""
 
     def on_message_complete(self) -> None:
         """A request is complete; the next one may follow in the same data."""
