@@ -94,7 +94,9 @@ def learn(texts: Iterable[str], size: int, controls: Sequence[str] = (), templat
         show_progress=False,
     )
     inner.train_from_iterator(texts, trainer)
-    return Codec(inner, "gpt-2", inner.token_to_id(END), template)
+    end = inner.token_to_id(END)
+    assert end is not None, "it was named above"
+    return Codec(inner, "gpt-2", end, template)
 
 
 def keep(codec: Codec, folder: Path) -> None:
@@ -122,7 +124,8 @@ def kept(folder: Path) -> Codec:
     try:
         about = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
         inner = Tokenizer.from_str((folder / "tokenizer.json").read_text("utf-8"))
-        end = inner.token_to_id(about["eos_token"])
+        if (end := inner.token_to_id(about["eos_token"])) is None:
+            raise KeyError(about["eos_token"])
         return Codec(inner, about.get("aigc_cut", ""), end, about.get("chat_template", ""))
     except Exception as error:  # the library raises plain Exception
         raise InvalidModelFile(f"{folder} holds no readable tokenizer: {error}") from error
