@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from aigc.client.simple import chat, complete, edit, embed, generate, panorama, restore, vary
     from aigc.client.stream import AsyncStream, Stream
     from aigc.client.sync import Client
+    from aigc.client.voice import AsyncVoiceSession, Spoken, VoiceSession
     from aigc.errors import AigcError
 
 __version__ = "0.1.0"
@@ -54,6 +55,7 @@ _HOMES = {
     "AigcError": "aigc.errors",
     "AsyncClient": "aigc.client.aio",
     "AsyncStream": "aigc.client.stream",
+    "AsyncVoiceSession": "aigc.client.voice",
     "ChatAnswer": "aigc.client.results",
     "Choice": "aigc.client.results",
     "Client": "aigc.client.sync",
@@ -64,10 +66,12 @@ _HOMES = {
     "Picture": "aigc.client.picture_results",
     "PictureAnswer": "aigc.client.picture_results",
     "PictureProgress": "aigc.client.picture_results",
+    "Spoken": "aigc.client.voice",
     "Stream": "aigc.client.stream",
     "TokenLogprob": "aigc.client.results",
     "ToolCall": "aigc.client.results",
     "Usage": "aigc.client.results",
+    "VoiceSession": "aigc.client.voice",
     "chat": "aigc.client.simple",
     "complete": "aigc.client.simple",
     "edit": "aigc.client.simple",
@@ -82,6 +86,7 @@ __all__ = [
     "AigcError",
     "AsyncClient",
     "AsyncStream",
+    "AsyncVoiceSession",
     "ChatAnswer",
     "Choice",
     "Client",
@@ -92,10 +97,12 @@ __all__ = [
     "Picture",
     "PictureAnswer",
     "PictureProgress",
+    "Spoken",
     "Stream",
     "TokenLogprob",
     "ToolCall",
     "Usage",
+    "VoiceSession",
     "__version__",
     "api_key",
     "base_url",

@@ -18,6 +18,7 @@ from aigc.i18n import t
 PLACES = {
     "serve": ("aigc.cli.serve", "Start the server and its page; the first time, fetch the models."),
     "chat": ("aigc.cli.chat", "Ask a question, or talk."),
+    "voice": ("aigc.cli.voice", "Talk: a spoken conversation."),
     "complete": ("aigc.cli.complete", "Continue a text as it stands."),
     "embed": ("aigc.cli.embed", "Turn texts into vectors."),
     "image": ("aigc.cli.image", "Make pictures from words."),

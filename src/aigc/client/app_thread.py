@@ -15,7 +15,7 @@ import os
 import queue
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aigc.errors import AigcError, Unreachable
 
@@ -29,6 +29,14 @@ Item = tuple[int, list[tuple[bytes, bytes]]] | bytes | BaseException | None
 
 STOP_SECONDS = 10.0
 """Longest wait for the application to end; the workers then see their sockets close and end by themselves."""
+
+
+class Work(Protocol):
+    """What runs with the application, on its loop."""
+
+    async def run(self, app: App, state: dict[str, Any]) -> None:
+        """Ask ``app``, with the state of its lifespan."""
+        ...
 
 
 class _Exchange:
@@ -170,32 +178,36 @@ class AppThread:
 
     def exchange(self, request: httpx.Request, content: bytes, deliver: Callable[[Item], None]) -> Callable[[], None]:
         """Begin a request; returns what to call when the client leaves. ``deliver`` is called in the app's thread."""
+        exchange = _Exchange(request, content, deliver)
+        self.begin(exchange, deliver)
+        return lambda: self.tell(exchange.leave)
+
+    def tell(self, what: Callable[[], None]) -> None:
+        """Call ``what`` in the application's thread; nothing is called where that has ended."""
+        if (loop := self._loop) is not None:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(what)
+
+    def begin(self, work: Work, refuse: Callable[[Unreachable], None]) -> None:
+        """Run ``work`` with the application. ``refuse`` is called in the app's thread where it is about to end."""
         self.start()
         loop, app, stop = self._loop, self._app, self._stop
         assert loop is not None, "start() has set it"
         assert app is not None, "start() has set it"
         assert stop is not None, "start() has set it"
-        made: list[_Exchange] = []
 
-        def begin() -> None:
-            exchange = _Exchange(request, content, deliver)
-            made.append(exchange)
+        def run() -> None:
             if stop.is_set():
-                deliver(Unreachable("the runtime in this process was closed"))
+                refuse(Unreachable("the runtime in this process was closed"))
                 return
-            task = loop.create_task(exchange.run(app, self._state))
+            task = loop.create_task(work.run(app, self._state))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
 
-        def leave() -> None:
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(lambda: made[0].leave())
-
         try:
-            loop.call_soon_threadsafe(begin)
+            loop.call_soon_threadsafe(run)
         except RuntimeError as error:
             raise Unreachable("the runtime in this process was closed") from error
-        return leave
 
 
 @contextlib.asynccontextmanager

@@ -74,16 +74,7 @@ class Picture:
                 param="path",
                 hint="output_format='png', 'jpeg' or 'webp' asks for another format; `.image.save` converts",
             )
-        beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-        try:
-            beside.write_bytes(self.file)
-            beside.replace(target)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                beside.unlink()
-            kind = StorageFull if error.errno in _NO_ROOM else UserError
-            raise kind(f"{target} can't be written: {error.strerror}") from error
-        return target
+        return write_whole(target, self.file)
 
 
 @dataclass(frozen=True)
@@ -135,6 +126,20 @@ PictureSource: TypeAlias = "Image | Picture | bytes | str | os.PathLike[str]"
 
 _NO_ROOM = (28, 122)  # ENOSPC, EDQUOT
 _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
+
+
+def write_whole(target: Path, content: bytes) -> Path:
+    """Write a file, whole or not at all. Raises: UserError, StorageFull."""
+    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        beside.write_bytes(content)
+        beside.replace(target)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        kind = StorageFull if error.errno in _NO_ROOM else UserError
+        raise kind(f"{target} can't be written: {error.strerror}") from error
+    return target
 
 
 def numbered(path: Path, count: int) -> list[Path]:

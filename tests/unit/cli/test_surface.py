@@ -35,6 +35,7 @@ aigc show --json name
 aigc train --data --device --from --minutes --pool --run --set --size --workers recipe
 aigc unbundle --models-only file
 aigc verify --json names
+aigc voice --input/-i --json --language/-l --model/-m --no-store --output/-o --speed --system/-s --transcription --voice/-v
 """  # noqa: E501
 
 
