@@ -310,7 +310,16 @@ def test_embeddings_come_as_numbers_and_as_bytes(client: openai.OpenAI, server: 
 
 def test_models_are_listed_and_found_by_alias(client: openai.OpenAI) -> None:
     found = [model.id for model in client.models.list()]
-    assert found == ["scripted", "team/chat-model", "vectors", "aigc-v1", "aigc-scenes", "aigc-restore"]
+    assert found == [
+        "scripted",
+        "team/chat-model",
+        "vectors",
+        "aigc-v1",
+        "aigc-scenes",
+        "aigc-restore",
+        "aigc-voice",
+        "whisper-base",
+    ]
     assert client.models.retrieve("gpt-4o").id == "scripted"
     assert client.models.retrieve("team/chat-model").owned_by == "aigc"
 
