@@ -1,4 +1,4 @@
-"""How long does a picture take, and how much memory, with our model, with the renderer, and with what others would run?
+"""How long does a picture take, and how much memory, with our models, the renderer, and what others would run?
 
 Every case runs in a process of its own, on all cores, the first picture not counted; memory is the highest that the
 process reached. The peer is a U-Net of the size of Stable Diffusion 1.5 with random weights through ``diffusers``: the
@@ -35,6 +35,8 @@ CASES: dict[str, tuple[str, dict[str, Any], float | None]] = {
     "512 px": ("v1", {"width": 512, "height": 512}, 3.5),
     "1024 px": ("v1", {"width": 1024, "height": 1024}, None),
     "panorama 1024x512": ("v1", {"width": 1024, "height": 512, "panorama": True}, 6.0),
+    "preview, 32 px, one pass": ("preview", {"width": 32, "height": 32}, 0.05),
+    "preview, 256 px": ("preview", {"width": 256, "height": 256}, None),
     "renderer, 512 px": ("scenes", {"width": 512, "height": 512}, None),
     "renderer, panorama 1024x512": ("scenes", {"width": 1024, "height": 512, "panorama": True}, None),
 }
@@ -54,6 +56,13 @@ def painted(kind: str, asked: dict[str, Any], folder: Path) -> dict[str, Any]:
 
         spec = next(spec for spec in builtin() if spec.id == "aigc-scenes")
         painter = ScenePainter(spec, spec.engines[0], options)
+    elif kind == "preview":
+        from aigc.engines import model_folder
+        from aigc.engines.gan import GANPainter
+        from aigc.store.builtin import folder as weights
+
+        spec = model_folder.read(weights() / "aigc-preview").spec(weights() / "aigc-preview")
+        painter = GANPainter(spec, spec.engines[0], options)
     else:
         from aigc.engines import image, image_networks, model_folder
 

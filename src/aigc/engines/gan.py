@@ -147,11 +147,12 @@ class GANPainter:
 
     def _made(self, words: Words, seed: int) -> Floats:
         """(3, side, side), 0 to 1."""
-        numbers = np.maximum(words.numbers, 0)
-        places = np.zeros_like(numbers)
-        said = [CONCEPTS[number - 1] for number in numbers.tolist() if number]
-        places[: len(said)] = owners(said)
+        numbers = [number for number in words.numbers.tolist() if number > 0]
+        # The network adds them up; in one order, so that languages with another one give the same pixels to the bit.
+        pairs = sorted(zip(numbers, owners([CONCEPTS[number - 1] for number in numbers]), strict=True))
+        said = np.zeros((2, self._settings.concepts), np.int64)
+        said[:, : len(pairs)] = np.array(pairs, np.int64).reshape(-1, 2).T
         noise = sampler.noise(seed, (1, self._settings.noise))
-        made = self._network({"noise": noise, "numbers": numbers[None], "places": places[None]})[0]
+        made = self._network({"noise": noise, "numbers": said[:1], "places": said[1:]})[0]
         found: Floats = np.clip((made[0] + 1) / 2, 0, 1).astype(np.float32)
         return found

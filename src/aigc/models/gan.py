@@ -12,6 +12,7 @@ Shapes: B batch, T concepts, H height, W width, D width of the caption's vector,
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import torch
@@ -101,59 +102,60 @@ class Generator(nn.Module):
         return torch.tanh(functional.pixel_shuffle(self.out(functional.silu(self.norm(h))), self.config.patch))
 
 
-class Trunk(nn.Module):
-    """A picture as features on 4x4 places."""
-
-    def __init__(self, config: GANConfig, condition: int = 0) -> None:
-        super().__init__()
-        self.patch = config.patch
-        widths = config.seen[::-1]
-        self.stem = Conv2d(3 * config.patch**2, widths[0], 3, padding=1)
-        following = (*widths[1:], widths[-1])
-        self.blocks = nn.ModuleList(
-            ResidualBlock(i, o, condition=condition) for i, o in zip(widths, following, strict=True)
-        )
-
-    def forward(self, picture: Tensor, condition: Tensor | None = None) -> Tensor:
-        """(B, 3, side, side), and (B, D) if it has a condition, to (B, C, 4, 4)."""
-        h = self.stem(functional.pixel_unshuffle(picture, self.patch).contiguous(memory_format=torch.channels_last))
-        for index, block in enumerate(self.blocks):
-            h = block(functional.avg_pool2d(h, 2) if index else h, condition)
-        return functional.silu(h)
-
-
 class Encoder(nn.Module):
     """What a picture shows beside what its caption says, as noise that would have made it."""
 
     def __init__(self, config: GANConfig) -> None:
         super().__init__()
+        self.patch = config.patch
         self.caption = Caption(config)
-        self.trunk = Trunk(config, condition=config.text)
-        self.out = nn.Linear(config.seen[0] * 16, 2 * config.noise)
+        widths = config.seen[::-1]
+        self.stem = Conv2d(3 * config.patch**2, widths[0], 3, padding=1)
+        following = (*widths[1:], widths[-1])
+        self.blocks = nn.ModuleList(
+            ResidualBlock(i, o, condition=config.text) for i, o in zip(widths, following, strict=True)
+        )
+        self.out = nn.Linear(widths[-1] * 16, 2 * config.noise)
 
     def forward(self, picture: Tensor, numbers: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 3, side, side) and its caption to the mean (B, N) and the logarithm of the variance (B, N)."""
-        features = self.trunk(picture, self.caption(numbers, places))
-        mean, logvar = self.out(features.flatten(1)).float().chunk(2, dim=1)
+        said = self.caption(numbers, places)
+        h = self.stem(_folded(picture, self.patch))
+        for index, block in enumerate(self.blocks):
+            h = block(functional.avg_pool2d(h, 2) if index else h, said)
+        mean, logvar = self.out(functional.silu(h).flatten(1)).float().chunk(2, dim=1)
         return mean, logvar.clamp(-12, 6)
 
 
 class Critic(nn.Module):
-    """How real a picture looks, and how well it fits its caption."""
+    """How real a picture looks, and how well it fits its caption.
+
+    Without norms: they would take away how much there is of fine detail, which is what tells blurred pictures apart.
+    """
 
     def __init__(self, config: GANConfig) -> None:
         super().__init__()
-        width = config.seen[0]
-        self.trunk = Trunk(config)
+        self.patch = config.patch
         self.caption = Caption(config)
-        self.score = nn.Linear(width, 1)
-        self.project = nn.Linear(config.text, width, bias=False)
+        widths = config.seen[::-1]
+        self.stem = Conv2d(3 * config.patch**2, widths[0], 3, padding=1)
+        layers: list[nn.Module] = [nn.LeakyReLU(0.2), Conv2d(widths[0], widths[0], 3, padding=1), nn.LeakyReLU(0.2)]
+        for narrow, wide in itertools.pairwise(widths):
+            layers += [Conv2d(narrow, wide, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+        self.layers = nn.Sequential(*layers, Conv2d(widths[-1], widths[-1], 3, padding=1), nn.LeakyReLU(0.2))
+        self.score = nn.Linear(widths[-1], 1)
+        self.project = nn.Linear(config.text, widths[-1], bias=False)
 
     def forward(self, picture: Tensor, numbers: Tensor, places: Tensor) -> Tensor:
         """(B, 3, side, side) and its caption to (B,) logits; positive: real."""
-        features = self.trunk(picture).mean((2, 3))
+        features = self.layers(self.stem(_folded(picture, self.patch))).mean((2, 3))
         out: Tensor = self.score(features)[:, 0] + (features * self.project(self.caption(numbers, places))).sum(1)
         return out
+
+
+def _folded(picture: Tensor, patch: int) -> Tensor:
+    """(B, 3, side, side) to (B, 3 * patch ** 2, side / patch, side / patch)."""
+    return functional.pixel_unshuffle(picture, patch).contiguous(memory_format=torch.channels_last)
 
 
 class PatchCritic(nn.Module):

@@ -23,7 +23,8 @@ from aigc.scenes.concepts import CONCEPTS, value
 from aigc.training.checkpoint import Checkpoint, fill
 from aigc.training.config import from_dict
 
-_MEMORY_BYTES = 300 * 2**20
+_MEMORY_BYTES = 220 * 2**20
+"""Measured with the small preset and the enlarger at 256x256: 199 MiB."""
 _TOLERANCE = 1e-3
 """Largest difference between torch and OpenVINO in 32 bits; a level of a colour is 8e-3 of -1..1."""
 
