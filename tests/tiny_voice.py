@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from aigc.errors import UnsupportedParameter
 from aigc.types import (
     Event,
     Samples,
@@ -34,6 +35,8 @@ def tone(seconds: float, pitch: float = 440.0, rate: int = RATE) -> bytes:
 
 
 def spoken(request: SpeechRequest) -> Iterator[Event]:
+    if request.instructions is not None:
+        raise UnsupportedParameter("there is one way to speak: 'instructions'", param="instructions")
     voice = request.voice or "low"
     total = 0.0
     for sentence in re.findall(r".+?(?:[.!?。]+\s*|$)", request.text, re.DOTALL):

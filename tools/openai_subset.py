@@ -28,6 +28,8 @@ ROOTS = (
     "CreateImageEditRequest",
     "CreateImageRequest",
     "CreateImageVariationRequest",
+    "CreateSpeechRequest",
+    "CreateSpeechResponseStreamEvent",
     "EditImageBodyJsonParam",
     "ErrorResponse",
     "ImageEditStreamEvent",

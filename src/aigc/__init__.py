@@ -9,6 +9,7 @@
         print(delta.text, end="", flush=True)
     aigc.embed(["one text", "another"]).vectors
     aigc.generate("a lake under mountains at dawn", seed=7).save("lake.png")
+    aigc.speak("Good morning!").save("morning.mp3")
 
 The models run in this process, or on the server that `base_url` (or ``AIGC_BASE_URL``) names, or on the one that
 ``aigc serve`` started on this machine. Errors are the classes of `aigc.errors`.
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
         ToolCall,
         Usage,
     )
-    from aigc.client.simple import chat, complete, edit, embed, generate, panorama, restore, vary
+    from aigc.client.simple import chat, complete, edit, embed, generate, panorama, restore, speak, vary
+    from aigc.client.speech import Speech, SpeechProgress
     from aigc.client.stream import AsyncStream, Stream
     from aigc.client.sync import Client
     from aigc.client.voice import AsyncVoiceSession, Spoken, VoiceSession
@@ -66,6 +68,8 @@ _HOMES = {
     "Picture": "aigc.client.picture_results",
     "PictureAnswer": "aigc.client.picture_results",
     "PictureProgress": "aigc.client.picture_results",
+    "Speech": "aigc.client.speech",
+    "SpeechProgress": "aigc.client.speech",
     "Spoken": "aigc.client.voice",
     "Stream": "aigc.client.stream",
     "TokenLogprob": "aigc.client.results",
@@ -79,6 +83,7 @@ _HOMES = {
     "generate": "aigc.client.simple",
     "panorama": "aigc.client.simple",
     "restore": "aigc.client.simple",
+    "speak": "aigc.client.simple",
     "vary": "aigc.client.simple",
 }
 
@@ -97,6 +102,8 @@ __all__ = [
     "Picture",
     "PictureAnswer",
     "PictureProgress",
+    "Speech",
+    "SpeechProgress",
     "Spoken",
     "Stream",
     "TokenLogprob",
@@ -114,6 +121,7 @@ __all__ = [
     "generate",
     "panorama",
     "restore",
+    "speak",
     "vary",
 ]
 

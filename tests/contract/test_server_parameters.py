@@ -179,6 +179,15 @@ EDIT: Cases = PAINTED | {
     "input_fidelity": ([{"input_fidelity": "low"}], ["high"]),
 }
 VARIATION: Cases = VARIED | {"image": ([{"image": PICTURE}], ELSEWHERE)}
+SPEECH: Cases = {
+    "model": ([{"model": "tts-1"}, {"model": "gpt-4o-mini-tts"}, {"model": "aigc-voice"}], []),
+    "input": ([{"input": "x" * 4096}], []),
+    "voice": ([{"voice": "alloy"}, {"voice": "low"}, {"voice": {"id": "high"}}], []),
+    "response_format": ([{"response_format": one} for one in ("mp3", "opus", "aac", "flac", "wav", "pcm")], []),
+    "speed": ([{"speed": 0.25}, {"speed": 4}], []),
+    "stream_format": ([{"stream_format": "audio"}, {"stream_format": "sse"}], []),
+    "instructions": ([], ["like a pirate"]),
+}
 ENDPOINTS: dict[str, tuple[str, dict[str, Any], Cases]] = {
     "CreateChatCompletionRequest": ("/v1/chat/completions", {"model": "default", "messages": user("hi")}, CHAT),
     "CreateCompletionRequest": ("/v1/completions", {"model": "default", "prompt": "hi"}, COMPLETION),
@@ -186,6 +195,7 @@ ENDPOINTS: dict[str, tuple[str, dict[str, Any], Cases]] = {
     "CreateImageRequest": ("/v1/images/generations", {"prompt": "hi"}, GENERATION),
     "CreateImageEditRequest": ("/v1/images/edits", {"prompt": "hi", "image": PICTURE}, EDIT),
     "CreateImageVariationRequest": ("/v1/images/variations", {"image": PICTURE}, VARIATION),
+    "CreateSpeechRequest": ("/v1/audio/speech", {"model": "tts-1", "input": "hi", "voice": "alloy"}, SPEECH),
 }
 
 

@@ -96,6 +96,7 @@ def test_both_languages_have_the_same_guides() -> None:
         "scenes.md",
         "texts.md",
         "train-pictures.md",
+        "voice.md",
     ]
     assert sorted(page.name for page in CHINESE.glob("*.md")) == NAMES
 

@@ -24,6 +24,7 @@ PLACES = {
     "image": ("aigc.cli.image", "Make pictures from words."),
     "edit": ("aigc.cli.edit", "Change a picture by words, a mask or a style."),
     "restore": ("aigc.cli.restore", "Mend a photograph."),
+    "speak": ("aigc.cli.speak", "Speak a text, or write it to a sound file."),
     "panorama": ("aigc.cli.image", "Make a picture of all that is around."),
     "pull": ("aigc.cli.models", "Fetch and install a model."),
     "list": ("aigc.cli.models", "List the installed models."),

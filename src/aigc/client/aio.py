@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, overload
 
 import httpx
 
-from aigc.client import picture_requests, picture_results, results, wire
+from aigc.client import picture_requests, picture_results, results, speech, wire
 from aigc.client.base import BaseClient, read
 from aigc.client.picture_events import PictureEvents
 from aigc.client.picture_requests import PictureRequest
@@ -138,6 +138,24 @@ class AsyncClient(BaseClient):
     vary = _asks(picture_requests.vary)
     restore = _asks(picture_requests.restore)
     panorama = _asks(picture_requests.panorama)
+
+    async def speak(
+        self,
+        text: str,
+        *,
+        voice: str = "alloy",
+        speed: float = 1.0,
+        model: str = "default",
+        on_progress: speech.OnProgress | None = None,
+        **params: Any,
+    ) -> speech.Speech:
+        """Speak a text of any length; see `aigc.client.speech.speak`."""
+        ask = speech.speak(text, voice=voice, speed=speed, model=model, on_progress=on_progress, **params)
+        parts = speech.SpeechParts(ask)
+        for section in ask.sections:
+            response = await self._send("POST", "audio/speech", ask.body(section), stream=False)
+            parts.add(section, response.content, response.headers.get("x-voice"))
+        return parts.whole()
 
     async def models(self) -> list[ModelInfo]:
         """The models that can be asked."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from aigc.client.picture_requests import PictureRequest
     from aigc.client.picture_results import PictureAnswer
     from aigc.client.results import ChatAnswer, Completion, EmbeddingResult
+    from aigc.client.speech import OnProgress as OnSpeech
+    from aigc.client.speech import Speech
     from aigc.client.stream import Stream
     from aigc.client.sync import Client
     from aigc.client.wire import Prompt
@@ -84,6 +86,19 @@ def complete(
 def embed(texts: str | Sequence[str], *, model: str = "default", **params: Any) -> EmbeddingResult:
     """Turn texts into unit vectors; see `aigc.Client.embed`."""
     return default_client().embed(texts, model=model, **params)
+
+
+def speak(
+    text: str,
+    *,
+    voice: str = "alloy",
+    speed: float = 1.0,
+    model: str = "default",
+    on_progress: OnSpeech | None = None,
+    **params: Any,
+) -> Speech:
+    """Speak a text of any length; see `aigc.client.speech.speak`."""
+    return default_client().speak(text, voice=voice, speed=speed, model=model, on_progress=on_progress, **params)
 
 
 P = ParamSpec("P")

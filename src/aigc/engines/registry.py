@@ -113,6 +113,13 @@ _ENGINES = {
         spins=True,
         package=("ncnn", "'aigc-studio[restore]'"),
     ),
+    "voice": _Engine(
+        module="aigc.engines.voice",
+        attribute="VoiceSpeaker",
+        kind="speaker",
+        package=("hibari", "hibari-tts"),
+        prepare=("aigc.engines.voice_kokoro", "prepare"),
+    ),
     "echo": _Engine(module="aigc.engines.echo", attribute="EchoEngine", kind="text", features=ALL),
 }
 """In order of preference where a file suits several."""

@@ -41,6 +41,7 @@ from aigc.server.models import router as models
 from aigc.server.observe import Observe
 from aigc.server.ports import Runtime
 from aigc.server.realtime.router import Realtime
+from aigc.server.speech import router as speech
 from aigc.server.stored import router as stored
 from aigc.server.system import router as system
 from aigc.server.tokenize import router as tokenize
@@ -107,6 +108,7 @@ def create_app(settings: Settings, runtime: Runtime, keys: Keys, *, page: bool =
         completions.create(runtime, metrics),
         embeddings.create(runtime),
         images.create(runtime, pictures, jobs),
+        speech.create(runtime),
         tokenize.create(runtime),
         models.create(runtime),  # after those whose paths begin with /v1/engines/{engine}
         system.create(runtime, metrics, app.version),
@@ -132,7 +134,7 @@ def create_app(settings: Settings, runtime: Runtime, keys: Keys, *, page: bool =
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["authorization", "content-type", "x-request-id", "idempotency-key"],
-            expose_headers=["x-request-id", "retry-after", "idempotent-replayed"],
+            expose_headers=["x-request-id", "retry-after", "idempotent-replayed", "x-voice"],
         )
     return app
 

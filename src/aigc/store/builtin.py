@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from aigc.engines import model_folder
+from aigc.engines import model_folder, voices
 from aigc.errors import InvalidModelFile
 from aigc.types import EngineFile, ModelSpec
 
@@ -29,6 +29,18 @@ _RENDERER = ModelSpec(
     licence="Apache-2.0",
     languages=("en", "zh"),
 )
+_VOICE = ModelSpec(
+    id="aigc-voice",
+    capabilities=("speech",),
+    engines=(EngineFile(engine="voice", path="", memory_bytes=300 * 2**20),),
+    context_tokens=0,
+    created=1_795_300_000,
+    digest="",
+    licence="Apache-2.0",
+    languages=("en",),
+    voices=voices.ENGLISH,
+)
+"""Until the Chinese voices are pulled: then the installed model of that name takes its place."""
 _REAL_ESRGAN = tuple(
     ModelSpec(
         id=name,
@@ -53,7 +65,7 @@ def folder() -> Path:
 
 def builtin() -> list[ModelSpec]:
     """The models of the package, by id; one whose folder is damaged is logged and left out."""
-    found = [_RENDERER, *_REAL_ESRGAN]
+    found = [_RENDERER, _VOICE, *_REAL_ESRGAN]
     for path in sorted(folder().glob(f"*/{model_folder.DESCRIPTION}")):
         try:
             found.append(model_folder.read(path.parent).spec(path.parent))

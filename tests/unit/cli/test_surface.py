@@ -32,6 +32,7 @@ aigc rm --yes/-y names
 aigc search --json words
 aigc serve --home --host --json --no-pull --open --port/-p
 aigc show --json name
+aigc speak --file/-f --format --json --model/-m --output/-o --speed/-s --voice/-v text
 aigc train --data --device --from --minutes --pool --run --set --size --workers recipe
 aigc unbundle --models-only file
 aigc verify --json names

