@@ -383,6 +383,22 @@ def test_a_long_conversation_loses_its_oldest_part_unless_that_is_switched_off(
     assert failed.status_details.error.code == "context_length_exceeded"
 
 
+def test_what_fails_is_told_and_the_session_goes_on(server: Live, connection: RealtimeConnection) -> None:
+    server.runtime.script = lambda request: [RuntimeError("secret")]
+    connection.response.create()
+    failed = until(connection, "response.done")[-1].response
+    assert (failed.status, failed.status_details.error.code) == ("failed", "internal_error")
+    assert "secret" not in failed.status_details.error.message
+    connection.session.update(session={"type": "realtime", "audio": {"input": {"turn_detection": None}}})
+    connection.input_audio_buffer.append(audio=encoded(tone(0.5, rate=RATE)))
+    connection.input_audio_buffer.commit()
+    events = until(connection, "conversation.item.input_audio_transcription.failed")
+    assert events[-1].error.code == "internal_error"
+    server.runtime.script = lambda request: list(answer(request))
+    connection.response.create()
+    assert until(connection, "response.done")[-1].response.status == "completed"
+
+
 def test_usage_of_a_cancelled_answer_is_unknown(server: Live, connection: RealtimeConnection) -> None:
     server.runtime.script = lambda request: [
         Started(prompt_tokens=7),

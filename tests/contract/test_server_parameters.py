@@ -39,6 +39,7 @@ ALLOWED = {
 }
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
 SOUND = {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}}
+SPOKEN = {"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}}
 FILE = {"type": "file", "file": {"file_id": "file-1"}}
 
 
@@ -83,7 +84,7 @@ SAMPLED: Cases = {
 CHAT: Cases = SAMPLED | {
     "messages": (
         [{"messages": user([{"type": "text", "text": "hi"}])}],
-        [user([IMAGE]), user([SOUND]), user([FILE])],
+        [user([IMAGE]), user([FILE]), [{"role": "system", "content": [SOUND]}]],
     ),
     "max_completion_tokens": ([{"max_completion_tokens": 0}, {"max_completion_tokens": 1}], []),
     "logprobs": ([{"logprobs": True}], []),
@@ -119,8 +120,8 @@ CHAT: Cases = SAMPLED | {
     "service_tier": ([{"service_tier": "auto"}, {"service_tier": "default"}], ["flex", "priority"]),
     "reasoning_effort": ([{"reasoning_effort": "none"}, {"reasoning_effort": "medium"}], ["low", "high", "max"]),
     "verbosity": ([{"verbosity": "medium"}], ["low", "high"]),
-    "modalities": ([{"modalities": ["text"]}], [["text", "audio"], ["audio"]]),
-    "audio": ([], [{"voice": "alloy", "format": "wav"}]),
+    "modalities": ([{"modalities": ["text"]}, SPOKEN], [["audio"]]),
+    "audio": ([SPOKEN], []),
     "prediction": (
         [
             {"prediction": {"type": "content", "content": "a"}},

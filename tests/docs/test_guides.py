@@ -86,6 +86,7 @@ def test_both_languages_have_the_same_guides() -> None:
     assert NAMES == [
         "air-gapped.md",
         "clients.md",
+        "conversation.md",
         "models.md",
         "operate.md",
         "pictures.md",

@@ -131,8 +131,9 @@ class LocalLine:
 
     def close(self) -> None:
         """See `Line`."""
+        self._over = self._over or _ended("this process")
         self._thread.tell(lambda: self._call.say({"type": "websocket.disconnect", "code": 1000}))
-        self._received.put(_ended("this process"))
+        self._received.put(self._over)
 
 
 class _Call:

@@ -120,6 +120,7 @@ class VoiceSession:
         language: of the user, ISO 639-1; None: it is found out with every turn.
         transcription: the model that writes down what is said.
         turns: whether the server hears by itself when the user has said all (for a microphone: `send` and `events`).
+        silence_ms: how long a silence ends a turn; with less the answer comes sooner, and sometimes too soon.
         store: keep the words as a stored chat when the conversation is over.
         base_url: as of `aigc.Client`; also api_key and settings.
         line: a connection that is open already, instead of one to that address.
@@ -137,6 +138,7 @@ class VoiceSession:
         language: str | None = None,
         transcription: str = "default",
         turns: bool = False,
+        silence_ms: int = 500,
         store: bool = False,
         base_url: str | None = None,
         api_key: str | None = None,
@@ -151,20 +153,20 @@ class VoiceSession:
         self._reading = _Reading()
         self._line = line or self._open(model, store, base_url, api_key, settings)
         how = {"model": transcription, "language": language}
+        hearing = {"type": "server_vad", "silence_duration_ms": silence_ms}
         self._tell(
             "session.update",
             session={
                 "type": "realtime",
                 "instructions": SYSTEM if system is None else system,
                 "audio": {
-                    "input": {"transcription": how, "turn_detection": {"type": "server_vad"} if turns else None},
+                    "input": {"transcription": how, "turn_detection": hearing if turns else None},
                     "output": {"voice": voice, "speed": speed},
                 },
             },
         )
         try:
-            while self._next()["type"] != "session.updated":
-                pass
+            self._wait("session.updated")
         except BaseException:
             self.close()
             raise
@@ -197,6 +199,7 @@ class VoiceSession:
         sound = question if isinstance(question, bytes) else read_sound(Path(question))
         self.send(sound)
         self._tell("input_audio_buffer.commit")
+        self._wait("input_audio_buffer.committed")  # what is no question must not be answered
         self._tell("response.create")
         return self._answer()
 
@@ -240,6 +243,11 @@ class VoiceSession:
 
     def _tell(self, kind: str, **fields: Any) -> None:
         self._line.send(json.dumps({"type": kind, **fields}))
+
+    def _wait(self, kind: str) -> None:
+        """For an event that comes at once. Raises: AigcError: another thing came of it."""
+        while self._next()["type"] != kind:
+            pass
 
     def _next(self) -> dict[str, Any]:
         event = lines.parsed(self._line.receive())

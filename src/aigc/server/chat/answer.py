@@ -32,6 +32,7 @@ class ChatForm:
         obfuscate: whether chunks are padded, so that their length doesn't give away the tokens.
         functions: whether the request used the older functions: calls then look like those.
         metadata: comes back as it was sent.
+        heard: what was understood of each sound in the request; told as an extension.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class ChatForm:
         obfuscate: bool = False,
         functions: bool = False,
         metadata: Mapping[str, str] | None = None,
+        heard: Sequence[str] = (),
     ) -> None:
         self._n = n
         self._logprobs = logprobs
@@ -51,6 +53,7 @@ class ChatForm:
         self._obfuscate = obfuscate
         self._functions = functions
         self._metadata = metadata
+        self._notes = {"aigc": {"heard": list(heard)}} if heard else {}
         self._head = {"id": new_id(), "created": int(time.time()), "model": model}
         self._begin = self._beginning({})
         self._end = b',"usage":null' if include_usage else b""
@@ -58,7 +61,8 @@ class ChatForm:
     def opening(self) -> bytes:
         """A chunk with the role for each choice."""
         delta = b'{"role":"assistant","content":"","refusal":null}'
-        return b"".join(self._chunk(self._choice(index, delta)) for index in range(self._n))
+        notes = b"," + _encode(self._notes)[1:-1] if self._notes else b""
+        return b"".join(self._chunk(self._choice(index, delta) + notes) for index in range(self._n))
 
     def event(self, source: int, event: TextEvent) -> bytes:
         """The chunk for ``event``."""
@@ -70,12 +74,16 @@ class ChatForm:
             return self._chunk(self._choice(event.index, b"{}", self._reason(event.reason)))
         return b""
 
+    def spoken(self, audio: Mapping[str, object]) -> bytes:
+        """A chunk with more of the answer's sound, or of its words."""
+        return self._chunk(self._choice(0, _encode({"audio": audio})))
+
     def closing(self, usage: Usage) -> bytes:
         """The usage where it was asked for."""
         return self._begin + b'[],"usage":' + _encode(usage_json(usage)) + b"}\n\n" if self._include_usage else b""
 
-    def whole(self, choices: Sequence[Choice], usage: Usage) -> bytes:
-        """The answer in one piece."""
+    def whole(self, choices: Sequence[Choice], usage: Usage, audio: Mapping[str, object] | None = None) -> bytes:
+        """The answer in one piece; with ``audio`` it is spoken, and its words are there."""
         answer: dict[str, Any] = self._head | {
             "object": "chat.completion",
             "choices": [self._whole_choice(index, choice) for index, choice in enumerate(choices)],
@@ -83,6 +91,9 @@ class ChatForm:
             "system_fingerprint": usage.fingerprint,
             "service_tier": "default",
         }
+        answer |= self._notes
+        if audio is not None:
+            answer["choices"][0]["message"] |= {"content": None, "audio": audio}
         if self._metadata is not None:
             answer["metadata"] = self._metadata
         return _encode(answer)

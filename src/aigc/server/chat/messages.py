@@ -5,16 +5,17 @@ Knows: roles, content parts. Does not know: sampling, tools' schemas, templates.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from aigc.server.fields import Body, Text, invalid, refused, unsupported
+from aigc.errors import UnsupportedParameter
+from aigc.server.fields import Body, Text, invalid, unsupported
 from aigc.types import Message, ToolCall
 
 _MEDIA = {
     "image_url": "no installed model sees pictures",
-    "input_audio": "no installed model hears sound",
     "file": "no installed model reads files",
 }
 
@@ -37,6 +38,21 @@ class TextPart(Body):
     prompt_cache_breakpoint: CacheBreakpoint | None = None
 
 
+class SoundFile(Body):
+    """A sound in base64."""
+
+    data: Annotated[str, Field(strict=True, min_length=1)]
+    format: Literal["wav", "mp3"]
+
+
+class SoundPart(Body):
+    """Something that was said; it is written down before the model is asked."""
+
+    type: Literal["input_audio"]
+    input_audio: SoundFile
+    prompt_cache_breakpoint: CacheBreakpoint | None = None
+
+
 class RefusalPart(Body):
     """What the assistant said when it refused."""
 
@@ -51,12 +67,21 @@ def _no_media(value: Any) -> Any:
     return value
 
 
+def _no_sound(value: Any) -> Any:
+    if isinstance(value, dict) and value.get("type") == "input_audio":
+        unsupported("only a user's message may be spoken (input_audio)")
+    return value
+
+
 def _is_parts(value: Any) -> str | None:
     return "text" if isinstance(value, str) else "parts" if isinstance(value, list) else None
 
 
-_PART = Annotated[TextPart, BeforeValidator(_no_media)]
-_ANSWER_PART = Annotated[TextPart | RefusalPart, Field(discriminator="type"), BeforeValidator(_no_media)]
+_PART = Annotated[TextPart, BeforeValidator(_no_media), BeforeValidator(_no_sound)]
+_QUESTION_PART = Annotated[TextPart | SoundPart, Field(discriminator="type"), BeforeValidator(_no_media)]
+_ANSWER_PART = Annotated[
+    TextPart | RefusalPart, Field(discriminator="type"), BeforeValidator(_no_media), BeforeValidator(_no_sound)
+]
 _BY_FORM = Discriminator(
     _is_parts,
     custom_error_type="invalid_form",
@@ -65,6 +90,11 @@ _BY_FORM = Discriminator(
 Content = Annotated[
     Annotated[Text, Tag("text")]
     | Annotated[list[_PART], Field(min_length=1, max_length=1024, fail_fast=True), Tag("parts")],
+    _BY_FORM,
+]
+Question = Annotated[
+    Annotated[Text, Tag("text")]
+    | Annotated[list[_QUESTION_PART], Field(min_length=1, max_length=1024, fail_fast=True), Tag("parts")],
     _BY_FORM,
 ]
 AnswerContent = Annotated[
@@ -86,7 +116,7 @@ class UserMessage(Body):
     """A question."""
 
     role: Literal["user"]
-    content: Content
+    content: Question
     name: Name | None = None
 
 
@@ -123,6 +153,12 @@ class CustomCall(Body):
 _CALL = Annotated[Call | CustomCall, Field(discriminator="type")]
 
 
+class SpokenBefore(Body):
+    """An answer with sound that this server gave within the last hour."""
+
+    id: Annotated[str, Field(strict=True, min_length=1, max_length=64)]
+
+
 class AssistantMessage(Body):
     """An answer, or calls of tools."""
 
@@ -130,7 +166,7 @@ class AssistantMessage(Body):
     content: AnswerContent | None = None
     refusal: Text | None = None
     name: Name | None = None
-    audio: Annotated[None, refused("no installed model speaks in a chat")] = None
+    audio: SpokenBefore | None = None
     tool_calls: Annotated[list[_CALL], Field(max_length=128, fail_fast=True)] | None = None
     function_call: FunctionText | None = None
     annotations: Annotated[list[Any], Field(max_length=1024, fail_fast=True)] | None = None
@@ -140,8 +176,9 @@ class AssistantMessage(Body):
 
     @model_validator(mode="after")
     def _says_something(self) -> AssistantMessage:
-        if self.content is None and self.refusal is None and not self.tool_calls and self.function_call is None:
-            invalid("content, refusal or tool_calls in an assistant's message")
+        said = (self.content, self.refusal, self.tool_calls or None, self.function_call, self.audio)
+        if all(part is None for part in said):
+            invalid("content, refusal, audio or tool_calls in an assistant's message")
         return self
 
 
@@ -198,11 +235,17 @@ def _call(call: Call | CustomCall) -> ToolCall:
     return ToolCall(id=call.id, name=call.function.name, arguments=call.function.arguments)
 
 
-def text_of(content: str | list[TextPart] | list[TextPart | RefusalPart]) -> str:
-    """Parts are joined by line breaks."""
+def text_of(content: str | Sequence[TextPart | RefusalPart | SoundPart]) -> str:
+    """Parts are joined by line breaks. Raises: UnsupportedParameter: one of them is sound, which nobody wrote down."""
     if isinstance(content, str):
         return content
-    return "\n".join(part.text if isinstance(part, TextPart) else part.refusal for part in content)
+    return "\n".join(_words(part) for part in content)
+
+
+def _words(part: TextPart | RefusalPart | SoundPart) -> str:
+    if isinstance(part, SoundPart):
+        raise UnsupportedParameter("input_audio is heard by /v1/chat/completions only", param="messages")
+    return part.text if isinstance(part, TextPart) else part.refusal
 
 
 def _legacy_id(name: str) -> str:

@@ -59,6 +59,24 @@ class Prediction(Body):
     content: Content
 
 
+class VoiceId(Body):
+    """A voice by its id."""
+
+    id: Annotated[str, Field(strict=True, min_length=1, max_length=64)]
+
+
+class SpokenForm(Body):
+    """How an answer is to sound."""
+
+    voice: Annotated[str, Field(strict=True, min_length=1, max_length=64)] | VoiceId
+    format: Literal["wav", "aac", "mp3", "flac", "opus", "pcm16"]
+
+    @property
+    def voice_id(self) -> str:
+        """Of the voice, in either form."""
+        return self.voice if isinstance(self.voice, str) else self.voice.id
+
+
 class ChatRequest(Sampled):
     """A chat to be continued."""
 
@@ -84,10 +102,10 @@ class ChatRequest(Sampled):
     service_tier: Annotated[str | None, only("auto", "default", reason="there is one tier")] = None
     reasoning_effort: ReasoningEffort | None = None
     verbosity: Annotated[str | None, only("medium", reason="no installed model has a dial for it")] = None
-    modalities: Annotated[
-        list[str] | None, only(["text"], reason="no installed model answers with anything but text")
-    ] = None
-    audio: Annotated[None, refused("no installed model speaks in a chat")] = None
+    modalities: Annotated[list[str] | None, only(["text"], ["text", "audio"], reason="sound comes with its words")] = (
+        None
+    )
+    audio: SpokenForm | None = None
     prediction: Prediction | None = None
     web_search_options: Annotated[None, refused("this server searches nothing and works without a network")] = None
     moderation: Annotated[None, refused("no moderation model is installed")] = None
@@ -121,7 +139,27 @@ class ChatRequest(Sampled):
             return self.response_format.json_schema.json_schema
         return {"type": "object"} if isinstance(self.response_format, ObjectFormat) else None
 
+    @property
+    def spoken(self) -> SpokenForm | None:
+        """How the answer is to sound; None: in writing."""
+        return self.audio if self.modalities is not None and "audio" in self.modalities else None
+
+    def _check_spoken(self) -> None:
+        wanted = self.modalities is not None and "audio" in self.modalities
+        if wanted != (self.audio is not None):
+            raise InvalidValue('audio and modalities: ["text", "audio"] need each other', param="audio")
+        if self.audio is None:
+            return
+        if self.stream and self.audio.format != "pcm16":
+            raise InvalidValue(
+                f"audio.format is {self.audio.format!r}; accepted in a stream: 'pcm16'", param="audio.format"
+            )
+        for name, given in (("n", (self.n or 1) > 1), ("logprobs", self.logprobs), ("response_format", self._schema())):
+            if given:
+                raise InvalidValue(f"{name} can't be combined with an answer that is spoken", param=name)
+
     def _check_pairs(self) -> None:
+        self._check_spoken()
         if self.top_logprobs is not None and not self.logprobs:
             raise InvalidValue("top_logprobs needs logprobs: true", param="top_logprobs")
         if None not in (self.max_tokens, self.max_completion_tokens) and self.max_tokens != self.max_completion_tokens:

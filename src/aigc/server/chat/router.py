@@ -5,8 +5,11 @@ Knows: which path takes which body. Does not know: how an answer is made or kept
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import APIRouter, Request
 from pydantic import Field
+from starlette.responses import Response
 from starlette.types import Scope
 
 from aigc.db.completions import Completions
@@ -14,7 +17,9 @@ from aigc.server import idempotency, trace
 from aigc.server.answers import Keep, TextAnswer
 from aigc.server.auth import owner_of
 from aigc.server.chat.answer import ChatForm
+from aigc.server.chat.hearing import written_down
 from aigc.server.chat.protocol import ChatRequest
+from aigc.server.chat.speaking import Said, Speaking, SpokenAnswer
 from aigc.server.fields import ModelName, same_model
 from aigc.server.json_body import JsonRoute
 from aigc.server.metrics import Metrics
@@ -31,8 +36,11 @@ class EngineChatRequest(ChatRequest):
 def create(runtime: Runtime, metrics: Metrics, stored: Completions) -> APIRouter:
     """The routes, answered by ``runtime``; answers that are to be kept go to ``stored``."""
     router = APIRouter(route_class=JsonRoute, tags=["chat"])
+    said = Said()
 
-    async def answer(body: ChatRequest, name: str, owner: str) -> TextAnswer:
+    async def answer(body: ChatRequest, name: str, scope: Scope) -> Response:
+        owner = owner_of(scope)
+        body, heard = await written_down(said.recalled(body, owner), runtime)
         request = body.to_request()
         model = runtime.resolve(name, "chat")
         keep = await keeper(body, owner) if body.store else None
@@ -45,7 +53,12 @@ def create(runtime: Runtime, metrics: Metrics, stored: Completions) -> APIRouter
             obfuscate=bool(options and options.include_obfuscation),
             functions=body.functions is not None,
             metadata=body.metadata,
+            heard=heard,
         )
+        if body.spoken is not None:
+            spoken = Speaking.of(runtime, body.spoken)
+            remember = partial(said.remember, owner)
+            return SpokenAnswer(runtime, model, request, form, spoken, remember, stream=bool(body.stream), keep=keep)
         return TextAnswer(runtime, metrics, model, [request], form, stream=bool(body.stream), keep=keep)
 
     async def keeper(body: ChatRequest, owner: str) -> Keep:
@@ -57,12 +70,14 @@ def create(runtime: Runtime, metrics: Metrics, stored: Completions) -> APIRouter
 
         return keep
 
-    @router.post("/v1/chat/completions", summary="Continue a chat")
-    async def chat(body: ChatRequest, request: Request) -> TextAnswer:
-        return await answer(body, body.model, owner_of(request.scope))
+    @router.post("/v1/chat/completions", summary="Continue a chat", response_class=Response)
+    async def chat(body: ChatRequest, request: Request) -> Response:
+        return await answer(body, body.model, request.scope)
 
-    @router.post("/v1/engines/{engine:path}/chat/completions", summary="Continue a chat (legacy path)")
-    async def chat_of_engine(engine: str, body: EngineChatRequest, request: Request) -> TextAnswer:
-        return await answer(body, same_model(engine, body.model), owner_of(request.scope))
+    @router.post(
+        "/v1/engines/{engine:path}/chat/completions", summary="Continue a chat (legacy path)", response_class=Response
+    )
+    async def chat_of_engine(engine: str, body: EngineChatRequest, request: Request) -> Response:
+        return await answer(body, same_model(engine, body.model), request.scope)
 
     return router

@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from aigc.errors import AigcError, ContextOverflow
+from aigc.server import errors
 from aigc.server.ports import Runtime
 from aigc.server.realtime.config import CLOUD_VOICES, Session
 from aigc.server.realtime.conversation import Conversation, Item, Part, new_id
@@ -39,11 +40,15 @@ _KEPT_SHARE = 0.75
 """Of the messages, when they are too long for the model: one more cut costs a whole new prompt, so a quarter goes."""
 
 
+class Gone(Exception):
+    """The client can't be reached any more."""
+
+
 class Emit(Protocol):
     """Sends an event to the client."""
 
     def __call__(self, kind: str, **fields: Any) -> Awaitable[None]:
-        """``kind`` is the event's type."""
+        """``kind`` is the event's type. Raises: Gone."""
         ...
 
 
@@ -141,8 +146,11 @@ class Answering:
             if self._reason is None:
                 raise
             status, details = "cancelled", {"type": "cancelled", "reason": self._reason}
-        except AigcError as error:
-            told = {"type": error.type, "code": error.code, "message": error.message}
+        except Gone:
+            raise
+        except Exception as error:
+            ours = error if isinstance(error, AigcError) else errors.from_unexpected(error, self.id)
+            told = {"type": ours.type, "code": ours.code, "message": ours.message}
             status, details = "failed", {"type": "failed", "error": told}
         await self._close("completed" if status == "completed" else "incomplete")
         await self._emit("response.done", response=self._json(status, details))

@@ -24,6 +24,7 @@ from aigc.server.auth import owner_of
 from aigc.server.errors import InvalidValue, UnknownParameter
 from aigc.server.ports import Runtime
 from aigc.server.realtime import events, keeping
+from aigc.server.realtime.answering import Gone
 from aigc.server.realtime.conversation import new_id
 from aigc.server.realtime.session import RealtimeSession, error_json
 from aigc.settings import Settings
@@ -99,12 +100,12 @@ class Realtime:
         try:
             await session.begin()
             await self._listen(line, session)
-        except (WebSocketDisconnect, _Gone):
+        except (WebSocketDisconnect, Gone):
             pass
         except Exception as error:
             ours = error if isinstance(error, AigcError) else errors.from_unexpected(error, notes.id)
             notes.error = ours.code
-            with contextlib.suppress(_Gone):
+            with contextlib.suppress(Gone):
                 await line.emit("error", error=error_json(ours, None))
                 await line.close(1008 if isinstance(ours, UserError) else 1011, ours.code or "error")
         finally:
@@ -143,10 +144,6 @@ class Realtime:
             await asyncio.sleep(0)  # the queue of a busy socket is never empty, and others wait
 
 
-class _Gone(Exception):
-    """The client can't be reached any more."""
-
-
 class _Line:
     """The connection as the session sees it."""
 
@@ -162,15 +159,15 @@ class _Line:
         return message.get("text") or ""
 
     async def emit(self, kind: str, **fields: Any) -> None:
-        """Send an event; waits while the client does not read. Raises: _Gone."""
+        """Send an event; waits while the client does not read. Raises: Gone."""
         frame = msgspec.json.encode({"type": kind, "event_id": new_id("event"), **fields}).decode()
         async with self._sending:
             if self._socket.application_state is not WebSocketState.CONNECTED:
-                raise _Gone
+                raise Gone
             try:
                 await self._socket.send_text(frame)
             except (WebSocketDisconnect, RuntimeError, OSError) as error:
-                raise _Gone from error
+                raise Gone from error
 
     async def close(self, code: int, reason: str) -> None:
         """Say good-bye."""

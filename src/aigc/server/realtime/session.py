@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from aigc.errors import AigcError, Conflict
+from aigc.server import errors
 from aigc.server.errors import InvalidValue
 from aigc.server.ports import Runtime
 from aigc.server.realtime import events, tools
-from aigc.server.realtime.answering import Answering, Emit, Models
+from aigc.server.realtime.answering import Answering, Emit, Gone, Models
 from aigc.server.realtime.config import CLOUD_VOICES, Output, Session
 from aigc.server.realtime.conversation import Conversation, Item, Part, new_id
 from aigc.server.realtime.ears import Ears
@@ -224,8 +225,9 @@ class RealtimeSession:
         kind = "conversation.item.input_audio_transcription"
         try:
             heard = await hearing
-        except AigcError as error:
-            told = {"type": error.type, "code": error.code, "message": error.message, "param": error.param}
+        except Exception as error:
+            ours = error if isinstance(error, AigcError) else errors.from_unexpected(error, self.id)
+            told = {"type": ours.type, "code": ours.code, "message": ours.message, "param": ours.param}
             await self._emit(f"{kind}.failed", **place, error=told)
             return
         finally:
@@ -317,8 +319,9 @@ class RealtimeSession:
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled():
-            task.exception()  # whoever waits for it is told; asyncio need not be
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, (AigcError, Gone)):  # of ours, whoever waits for it is told
+            errors.from_unexpected(error, self.id)
 
 
 def error_json(error: AigcError, event_id: str | None) -> dict[str, Any]:
