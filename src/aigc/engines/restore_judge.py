@@ -1,7 +1,9 @@
-"""What is wrong with a photograph, as far as two plain measures tell: grain, and the grid that JPEG leaves.
+"""What is wrong with a photograph, as far as three plain measures tell: no light, grain, and the grid that JPEG leaves.
 
 Thresholds were set with photographs that training never saw: undamaged ones have a grain below 6 grey levels and a grid
-below 1.25; noise of 15 grey levels has a grain above 7, JPEG of quality 40 a grid above 1.35.
+below 1.25; noise of 15 grey levels has a grain above 7, JPEG of quality 40 a grid above 1.35. What makes a picture
+underexposed is that nothing in it is bright: the brightest thousandth of photographs is above 200 grey levels, at night
+too where a lamp or the moon is seen, and below 115 where at most two fifths of the light arrived (docs/lab/LOG.md).
 
 Source: Donoho & Johnstone 1994, "Ideal spatial adaptation by wavelet shrinkage", section 2 (grain).
 Knows: pixels. Does not know: networks.
@@ -15,14 +17,17 @@ from numpy.typing import NDArray
 _SIDE = 1024
 """Of the middle part that is looked at."""
 _GRAIN, _GRID = 7.0, 1.3
+_BRIGHT, _FLAT = 115.0, 2.0
 _BLOCK = 8
 
 
 def judge(pixels: NDArray[np.uint8]) -> str | None:
-    """``denoise``, ``jpeg``, or None: neither is plain to see. Takes (H, W, 3 or more)."""
+    """``lowlight``, ``jpeg``, ``denoise``, or None: none is plain to see. Takes (H, W, 3 or more)."""
     light = _middle(pixels)
     if min(light.shape) < 3 * _BLOCK:
         return None
+    if float(light.std()) > _FLAT and brightest(pixels) < _BRIGHT:
+        return "lowlight"
     if grid(light) > _GRID:
         return "jpeg"
     return "denoise" if grain(light) > _GRAIN else None
@@ -34,6 +39,15 @@ def _middle(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     part = pixels[top : top + _SIDE, left : left + _SIDE, :3]
     brightness: NDArray[np.float32] = part.mean(2, dtype=np.float32)
     return brightness
+
+
+def brightest(pixels: NDArray[np.uint8]) -> float:
+    """The grey level above which a thousandth of a picture is, in its strongest colour; means of four pixels, so that
+    noise is no light.
+    """
+    strongest = pixels[: pixels.shape[0] // 2 * 2, : pixels.shape[1] // 2 * 2, :3].max(2)
+    fours = strongest.reshape(len(strongest) // 2, 2, -1, 2).mean((1, 3), dtype=np.float32)
+    return float(np.percentile(fours, 99.9))
 
 
 def grain(light: NDArray[np.float32]) -> float:

@@ -18,13 +18,17 @@ from xml.sax.saxutils import escape
 from aigc.types import JSON
 
 _SOURCES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+_EDITED = "compositeWithTrainedAlgorithmicMedia"
+"""IPTC: existing media that generative AI modified, as inpainting does; so is a picture that was made from another."""
 _SOURCE_OF_TASK = {
-    "edit": "compositeWithTrainedAlgorithmicMedia",
+    "edit": _EDITED,
+    "variation": _EDITED,
+    # IPTC: modified by an algorithm that generates nothing.
     "restoration": "algorithmicallyEnhanced",
 }
 _MADE = "trainedAlgorithmicMedia"
 _DRAWN = "algorithmicMedia"
-_MADE_BY_MACHINE = frozenset({_MADE, "compositeWithTrainedAlgorithmicMedia", _DRAWN})
+_MADE_BY_MACHINE = frozenset({_MADE, _EDITED, _DRAWN})
 _SPACES = {
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
     "dc": "http://purl.org/dc/elements/1.1/",

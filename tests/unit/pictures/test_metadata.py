@@ -77,6 +77,7 @@ def test_other_programs_find_the_exif(format):
         ("generation", "trainedAlgorithmicMedia"),
         ("panorama", "trainedAlgorithmicMedia"),
         ("edit", "compositeWithTrainedAlgorithmicMedia"),
+        ("variation", "compositeWithTrainedAlgorithmicMedia"),
         ("restoration", "algorithmicallyEnhanced"),
     ],
 )

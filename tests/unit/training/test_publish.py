@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -200,6 +202,17 @@ def test_a_teacher_of_another_size_is_refused(runs: Path, tmp_path: Path) -> Non
     settings = ["side=64", f"vae={runs / 'vae'}", f"teacher={runs / 'flow'}", "model.width=64"]
     with pytest.raises(UserError, match="whose model or side is another"):
         train("image/flow", Options(folder=tmp_path, pool=runs / "pool", size="toy", device="cpu", settings=settings))
+
+
+def test_a_restorer_repairs_again_where_that_measured_better(runs: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(runs / "restorer", tmp_path / "run")
+    newest = {"denoise_psnr": 30.0, "denoise_psnr_round_2": 30.5, "denoise_psnr_round_3": 30.4}
+    newest |= {"jpeg_psnr": 30.0, "jpeg_psnr_round_2": 30.05, "jpeg_psnr_round_3": 29.0}
+    others = ("deblur", "lowlight", "upscale", "scratches")
+    newest |= {f"{task}_psnr{end}": 20.0 for task in others for end in ("", "_round_2", "_round_3")}
+    with (copy / "metrics.jsonl").open("a") as diary:
+        diary.write(json.dumps({"step": 4, **newest}) + "\n")
+    assert export(copy).settings["rounds"] == {"denoise": 2}
 
 
 def test_the_card_says_what_was_learned_from_and_how_much(folder: Path) -> None:

@@ -49,6 +49,10 @@ class RestorerRecipe:
             raise ValueError(f"shares has one whole number for each of {', '.join(TASKS)}, got {self.shares}")
 
 
+ROUNDS = 3
+"""So often, at most, a repaired picture is repaired again."""
+
+
 class RestorerTask:
     """The network and its loss: decibels, for each picture on its own.
 
@@ -78,37 +82,42 @@ class RestorerTask:
         loss = torch.log10((made - clean).square().mean((1, 2, 3)) + 10**-4.5).mean()
         return loss, {"psnr": psnr(made, clean), "psnr_before": psnr(damaged.pictures, clean)}
 
-    def _each(self, model: nn.Module) -> list[tuple[Damaged, Tensor]]:
-        """For every task: the held-out pictures damaged, and what the network makes of them."""
+    def _each(self, model: nn.Module) -> list[tuple[Damaged, list[Tensor]]]:
+        """For every task: the held-out pictures damaged, and what the network makes of them in each round."""
         found = []
         for index in range(len(TASKS)):
             tasks = torch.full((len(self._clean),), index, device=self._device)
             with torch.autocast(self._device.type, enabled=False):
                 damaged = damage(self._clean, tasks)
                 shown = fill(damaged.pictures, damaged.masks)
-            parts = [
-                model(p, m, one_hot(t), thumbnail(p)).float()
-                for p, m, t in zip(
-                    *(x.split(self._config.train.batch) for x in (shown, damaged.masks, tasks)), strict=True
-                )
-            ]
-            found.append((damaged, torch.cat(parts)))
+            rounds = []
+            for _ in range(ROUNDS):
+                parts = (x.split(self._config.train.batch) for x in (shown, damaged.masks, tasks, damaged.pictures))
+                made = [model(p, m, one_hot(t), thumbnail(d)).float() for p, m, t, d in zip(*parts, strict=True)]
+                shown = torch.cat(made).clamp(0, 1)
+                rounds.append(shown)
+            found.append((damaged, rounds))
         return found
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """PSNR of every task after and before, on held-out pictures."""
+        """PSNR of every task after one round and more, and before, on held-out pictures."""
         figures = {}
-        for name, (damaged, made) in zip(TASKS, self._each(model), strict=True):
-            figures[f"{name}_psnr"] = float(psnr(made, self._clean))
+        for name, (damaged, rounds) in zip(TASKS, self._each(model), strict=True):
+            figures |= {f"{name}_psnr{after(n)}": float(psnr(x, self._clean)) for n, x in enumerate(rounds, 1)}
             figures[f"{name}_psnr_before"] = float(psnr(damaged.pictures, self._clean))
         return figures
 
     def sheet(self, model: nn.Module) -> NDArray[np.uint8]:
         """Clean pictures above; for every task a row of damaged and one of repaired."""
         rows = [to_pixels(self._clean[:6], 0, 1)]
-        for damaged, made in self._each(model):
-            rows += [to_pixels(damaged.pictures[:6], 0, 1), to_pixels(made[:6], 0, 1)]
+        for damaged, rounds in self._each(model):
+            rows += [to_pixels(damaged.pictures[:6], 0, 1), to_pixels(rounds[0][:6], 0, 1)]
         return sheet(rows)
+
+
+def after(rounds: int) -> str:
+    """How the name of a figure ends that was measured after so many rounds."""
+    return "" if rounds == 1 else f"_round_{rounds}"
 
 
 def one_hot(tasks: Tensor) -> Tensor:
