@@ -1,6 +1,8 @@
 """LiteLLM, as it reaches a server that speaks OpenAI's protocol: ``openai/MODEL`` with ``api_base``."""
 
 import asyncio
+import base64
+import io
 import json
 import os
 
@@ -117,6 +119,22 @@ def embedding():
     assert [len(row["embedding"]) > 1 for row in answer.data] == [True, True]
 
 
+IMAGE = {"model": "openai/gpt-image-1", "api_base": checks.URL, "api_key": checks.KEY, "size": "256x256"}
+
+
+def image():
+    answer = litellm.image_generation(prompt="a red fox", **IMAGE)
+    assert base64.b64decode(answer.data[0].b64_json).startswith(b"\x89PNG")
+
+
+def image_edit():
+    made = base64.b64decode(litellm.image_generation(prompt="a lake", **IMAGE).data[0].b64_json)
+    file = io.BytesIO(made)
+    file.name = "lake.png"
+    answer = litellm.image_edit(image=file, prompt="at sunset", **IMAGE)
+    assert base64.b64decode(answer.data[0].b64_json).startswith(b"\x89PNG")
+
+
 def wrong_key_is_an_authentication_error():
     try:
         ask(max_tokens=1, api_key="sk-wrong")
@@ -139,5 +157,7 @@ checks.run(
     structured,
     json_mode,
     embedding,
+    image,
+    image_edit,
     wrong_key_is_an_authentication_error,
 )

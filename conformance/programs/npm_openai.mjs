@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
 const require = createRequire(process.cwd() + '/');
-const { default: OpenAI, APIError } = await import(pathToFileURL(require.resolve('openai')).href);
+const { default: OpenAI, APIError, toFile } = await import(pathToFileURL(require.resolve('openai')).href);
 const { SUITE_URL, SUITE_KEY, SUITE_MODEL, ROWS } = process.env;
 const client = new OpenAI({ baseURL: SUITE_URL, apiKey: SUITE_KEY, timeout: 60_000, maxRetries: 0 });
 const model = SUITE_MODEL;
@@ -12,6 +12,7 @@ const messages = [{ role: 'user', content: 'Say hello.' }];
 const city = { type: 'object', properties: { city: { type: 'string', maxLength: 20 } }, required: ['city'], additionalProperties: false };
 const weather = { type: 'function', function: { name: 'weather', description: 'Weather in a city.', parameters: city, strict: true } };
 const must = (truth, why) => { if (!truth) throw new Error(why); };
+const png = (text) => Buffer.from(text ?? '', 'base64').subarray(1, 4).toString() === 'PNG';
 
 const checks = {
   async models() {
@@ -67,6 +68,22 @@ const checks = {
   async embedding() {
     const answer = await client.embeddings.create({ model: 'text-embedding-3-small', input: ['a', 'b'] });
     must(answer.data.length === 2 && typeof answer.data[1].embedding[0] === 'number', 'no vectors');
+  },
+  async image() {
+    const answer = await client.images.generate({ model: 'gpt-image-1', prompt: 'a red fox', size: '256x256' });
+    must(png(answer.data[0].b64_json), 'no picture');
+  },
+  async imageStream() {
+    const request = { model: 'gpt-image-1', prompt: 'a red fox', size: '256x256', stream: true, partial_images: 1 };
+    const kinds = [];
+    for await (const event of await client.images.generate(request)) kinds.push(event.type);
+    must(kinds.at(-1) === 'image_generation.completed', `${kinds}`);
+  },
+  async imageEdit() {
+    const made = await client.images.generate({ model: 'gpt-image-1', prompt: 'a lake', size: '256x256' });
+    const image = await toFile(Buffer.from(made.data[0].b64_json, 'base64'), 'lake.png', { type: 'image/png' });
+    const answer = await client.images.edit({ model: 'gpt-image-1', image, prompt: 'at sunset', size: '256x256' });
+    must(png(answer.data[0].b64_json), 'no picture');
   },
   async wrongKey() {
     const other = new OpenAI({ baseURL: SUITE_URL, apiKey: 'sk-wrong', maxRetries: 0 });

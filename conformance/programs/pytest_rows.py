@@ -1,19 +1,41 @@
 """pytest plugin: one JSON line a test, as it ends, into the file that ROWS names, so that a time-out loses nothing.
 
 openai-python's tests were written for a mock server. So that an honest server can pass them, and only a server can: the
-key that their conftest has built in is replaced, and a test is skipped where a mock answers in the server's place, or
-where it needs an object with a fixed id, which a server that never made it must refuse.
+key that their conftest has built in is replaced, a picture stands where they send ``b"Example data"`` for one, and a
+test is skipped where a mock answers in the server's place, or where it needs an object with a fixed id, which a server
+that never made it must refuse.
 """
 
 import inspect
 import json
 import os
 import re
+import struct
+import zlib
 
 import pytest
 
 _FIXED_ID = re.compile(r"\b(training_file|input_file_id|file_ids|previous_response_id|conversation)=")
 _refused = set()
+
+
+def picture():
+    """A PNG of 64x64 pixels, half of it transparent: an image and a mask."""
+
+    def chunk(kind, content):
+        sum_ = struct.pack(">I", zlib.crc32(kind + content))
+        return struct.pack(">I", len(content)) + kind + content + sum_
+
+    rows = b"".join(b"\0" + bytes((200, 120, 40, 255 * (y < 32))) * 64 for y in range(64))
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 64, 64, 8, 6, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def with_pictures(function):
+    """The same test with a picture instead of text that is none."""
+    code = function.__code__
+    constants = tuple(picture() if constant == b"Example data" else constant for constant in code.co_consts)
+    function.__code__ = code.replace(co_consts=constants)
 
 
 def write(**row):
@@ -44,6 +66,8 @@ def unfair(item):
 
 def pytest_collection_modifyitems(items):
     for item in items:
+        if "Images" in getattr(item.cls, "__name__", ""):
+            with_pictures(item.function)
         if reason := unfair(item):
             item.add_marker(pytest.mark.skip(reason=reason))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_RESOURCES = "responses, conversations, files, uploads, batches, vector_stores, fine_tuning, moderations, audio, images"
+_RESOURCES = "responses, conversations, files, uploads, batches, vector_stores, fine_tuning, moderations, audio"
 
 NOT_BUILT = (
     *(f"openai-python 3.51.0: {resource}" for resource in _RESOURCES.split(", ")),

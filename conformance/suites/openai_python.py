@@ -28,6 +28,10 @@ _TESTS = {
     "chat": ("tests/api_resources/chat", _METHODS),
     "completions": ("tests/api_resources/test_completions.py", _METHODS),
     "embeddings": ("tests/api_resources/test_embeddings.py", _METHODS),
+    "images": (
+        "tests/api_resources/test_images.py",
+        "test_method_create or test_method_edit or test_method_generate",
+    ),
     "models": ("tests/api_resources/test_models.py", "test_method_list or test_method_retrieve"),
 }
 

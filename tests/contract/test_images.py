@@ -171,6 +171,16 @@ def test_an_edit_in_json(server: Live, client: openai.OpenAI) -> None:
     assert last(server).mask is None
 
 
+@pytest.mark.parametrize("field", [{"strength": "2"}, {"strength": "much"}, {"n": 0}, {"n": "11"}, {"steps": 0}])
+def test_a_value_of_a_form_that_is_out_of_range_is_named_with_what_was_seen(
+    client: openai.OpenAI, field: dict[str, Any]
+) -> None:
+    (name, value), *_ = field.items()
+    with pytest.raises(openai.BadRequestError, match=f'{name} is "{value}"; accepted') as caught:
+        client.images.edit(image=file(RED), prompt="at sunset", extra_body=field)
+    assert caught.value.param == name
+
+
 def test_an_edit_in_another_size_of_the_same_shape(client: openai.OpenAI, server: Live) -> None:
     client.images.edit(image=file(RED), prompt="x", size="96x64")  # type: ignore[arg-type]
     asked = last(server)

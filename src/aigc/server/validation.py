@@ -90,8 +90,11 @@ def show(value: Any) -> str:
         return f"an object with {len(value)} keys"
     if isinstance(value, list):
         return f"an array of {len(value)}"
+    if isinstance(value, str):
+        value = str(value)  # text of a form is a kind of its own, which the encoder doesn't know
     text = msgspec.json.encode(value).decode() if isinstance(value, (str, float, bool, type(None))) else str(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text)} characters)"
+    count = len(value) if isinstance(value, str) else len(text)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({count} characters)"
 
 
 def _path(location: Sequence[int | str], body: Any, kind: str) -> list[str]:

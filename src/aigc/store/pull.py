@@ -120,7 +120,8 @@ class Puller:
             try:
                 return self.fetcher(source).fetch(target, folder, on_progress), source
             except StoreError as error:
-                _log.warning("%s: %s", wanted.id, error.message)
+                if len(wanted.sources) > 1:  # of one source alone, the error itself tells it
+                    _log.warning("%s: %s", wanted.id, error.message)
                 failures.append(error)
         raise _combined(wanted.id, failures)
 

@@ -156,7 +156,7 @@ def test_a_value_is_shown_short(value: object, shown: str) -> None:
 
 
 def test_a_long_value_is_cut_and_says_so() -> None:
-    assert show("x" * 1000) == '"' + "x" * 79 + "... (1002 characters)"
+    assert show("x" * 1000) == '"' + "x" * 79 + "... (1000 characters)"
 
 
 # ---------------------------------------------------------------- errors
