@@ -36,26 +36,20 @@ def test_parts_come_back_as_one_and_a_missing_one_is_noticed(tmp_path: Path) -> 
 
 
 def test_all_stages_run_with_one_command_and_begin_from_what_came_back(tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        str(ROOT / "tools" / "train_image.py"),
-        "--size",
-        "toy",
-        "--device",
-        "cpu",
-        "--workers",
-        "1",
-    ]
-    steps = ["--set", "train.steps=2"]
+    command = [sys.executable, str(ROOT / "tools" / "train_image.py"), "--device", "cpu", "--workers", "1"]
+    toy, steps = ["--size", "toy"], ["--set", "train.steps=2"]
 
     def run(*more: str) -> str:
         done = subprocess.run([*command, *steps, *more], capture_output=True, text=True, check=False, timeout=250)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    out = run("--runs", str(tmp_path / "a"), "--out", str(tmp_path / "out"))
+    out = run(*toy, "--runs", str(tmp_path / "a"), "--out", str(tmp_path / "out"))
     assert "== flow: step 2, finished" in out
     names = {p.name for p in (tmp_path / "out").iterdir()}
     assert {"vae-run.json", "flow-curves.png", "restorer-samples.png", "vae-00001-of-00001.safetensors"} <= names
-    out = run("flow", "--runs", str(tmp_path / "b"), "--from", str(tmp_path / "out"))
+    out = run(*toy, "flow", "--runs", str(tmp_path / "b"), "--from", str(tmp_path / "out"))
     assert "== flow: step 2, finished" in out
+    out = run("flow", "--runs", str(tmp_path / "c"), "--from", str(tmp_path / "a" / "flow"))
+    assert "== flow: step 2, finished" in out
+    assert '"from": {' in (tmp_path / "c" / "flow" / "run.json").read_text("utf-8")
