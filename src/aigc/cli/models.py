@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aigc.store import Entry, Store
     from aigc.types import ModelSpec
 
+_PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -133,7 +134,7 @@ def show(
     try:
         shown = _details(open_store(), name)
     except UnknownModel:
-        if not Path(name).is_file():
+        if not Path(name).is_file() and Path(name).suffix.lower() not in _PICTURES:
             raise
         shown = _facts(Path(name))
     if json:

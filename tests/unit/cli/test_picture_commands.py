@@ -159,6 +159,7 @@ def test_show_reads_what_stands_in_a_picture(api, capsys, here: Path) -> None:
     assert "grounded\tfox = kind:fox" in lines
     Path("note.txt").write_text("hello")
     assert "this is no picture of a known kind" in call(capsys, "show", "note.txt")[2]
+    assert "'none.png' can't be read: No such file or directory" in call(capsys, "show", "none.png")[2]
     assert call(capsys, "show", "nothing.png")[0] == 1
 
 
