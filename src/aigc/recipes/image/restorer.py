@@ -101,7 +101,7 @@ class RestorerTask:
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """PSNR of every task after one round and more, and before, on held-out pictures."""
-        figures = {}
+        figures: dict[str, float] = {}
         for name, (damaged, rounds) in zip(TASKS, self._each(model), strict=True):
             figures |= {f"{name}_psnr{after(n)}": float(psnr(x, self._clean)) for n, x in enumerate(rounds, 1)}
             figures[f"{name}_psnr_before"] = float(psnr(damaged.pictures, self._clean))
