@@ -1,9 +1,9 @@
 """pytest plugin: one JSON line a test, as it ends, into the file that ROWS names, so that a time-out loses nothing.
 
 openai-python's tests were written for a mock server. So that an honest server can pass them, and only a server can: the
-key that their conftest has built in is replaced, a picture stands where they send ``b"Example data"`` for one, and a
-test is skipped where a mock answers in the server's place, or where it needs an object with a fixed id, which a server
-that never made it must refuse.
+key that their conftest has built in is replaced, a picture stands where they send text for one, and a test is skipped
+where a mock answers in the server's place, or where it needs an object with a fixed id, which a server that never made
+it must refuse.
 """
 
 import inspect
@@ -16,6 +16,7 @@ import zlib
 import pytest
 
 _FIXED_ID = re.compile(r"\b(training_file|input_file_id|file_ids|previous_response_id|conversation)=")
+_NO_PICTURES = (b"Example data", b"raw file contents")
 _refused = set()
 
 
@@ -34,7 +35,7 @@ def picture():
 def with_pictures(function):
     """The same test with a picture instead of text that is none."""
     code = function.__code__
-    constants = tuple(picture() if constant == b"Example data" else constant for constant in code.co_consts)
+    constants = tuple(picture() if constant in _NO_PICTURES else constant for constant in code.co_consts)
     function.__code__ = code.replace(co_consts=constants)
 
 
