@@ -265,6 +265,31 @@ def pictures() -> str:
     return "\n".join(["## Pictures\n", words, table(head, rows), measured_on(found)])
 
 
+def training() -> str:
+    """Samples a second of every picture recipe."""
+    if (found := result("training")) is None:
+        return ""
+    rows = [
+        [
+            row["recipe"],
+            row["size"],
+            row["samples_a_step"],
+            f"{row['samples_per_second']} ({row['slowest']} to {row['fastest']})",
+            f"{row['peak_share']:.0%}",
+        ]
+        for row in found["cases"]
+    ]
+    device = found["device"] if found["device"] != "cpu" else f"the processor with threads: {found['threads']}"
+    words = (
+        f"On {device}, {found['precision']}. The share is of a large matrix product, which reached "
+        f"{found['peak_gflops']:,} GFLOP/s here; {found['busy']} processes wanted the processor when it began.\n"
+    )
+    head = ["recipe", "preset", "samples a step", "samples/s (slowest to fastest step)", "share of the peak"]
+    versions = {"torch": found["versions"]["torch"]}
+    here = found["machine"] | {"versions": versions}
+    return "\n".join(["## Training\n", words, table(head, rows), measured_on({"machine": here})])
+
+
 def startup() -> str:
     """Commands that load no model."""
     if (found := result("startup")) is None:
@@ -280,7 +305,7 @@ def main() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     sections = [text_server("text_server_tiny"), text_server("text_server_default"), gateway()]
     sections += [peers("peers"), peers("peers_default"), single_stream(), lookup(), load()]
-    sections += [embeddings(), pictures(), startup()]
+    sections += [embeddings(), pictures(), training(), startup()]
     (DOCS / "benchmarks.md").write_text("\n".join([HEAD, *(part for part in sections if part)]), encoding="utf-8")
 
 

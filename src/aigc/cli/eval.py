@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from aigc.evaluation.image import Examination, Row
 
 eval_ = typer.Typer(add_completion=False, cls=Group, context_settings=CONTEXT, rich_markup_mode=None)
-_LEAST = 20
+_LEAST, _MOST = 20, 1000
 NAMES = (
     "object", "colour", "count", "left or right", "place", "season", "hour", "weather", "extra", "style", "all",
     "English", "Chinese", "seen", "held out", "pictures", "real renders", "other pictures",
-    "training pictures", "panoramas",
+    "renders of other prompts", "training pictures", "panoramas",
 )  # fmt: skip
 """What rows, columns and bars are called."""
 
@@ -41,7 +41,7 @@ def _eval() -> None:
 @eval_.command("image", cls=Command, context_settings=CONTEXT, short_help="Does a picture model show what prompts say?")
 def image(
     model: Annotated[str, typer.Option("--model", "-m", help="Id or alias of the model.")] = "default",
-    questions: Annotated[int, typer.Option("--questions", min=_LEAST, max=2000, help="How many fixed prompts.")] = 300,
+    questions: Annotated[int, typer.Option("--questions", min=_LEAST, max=_MOST, help="How many fixed prompts.")] = 200,
     size: Annotated[int, typer.Option("--size", min=64, max=1024, help="Side of the pictures, in pixels.")] = 256,
     steps: Annotated[int | None, typer.Option("--steps", help="Steps of the drawing; more take longer.")] = None,
     guidance: Annotated[float | None, typer.Option("--guidance", help="How strictly the prompt is followed.")] = None,
@@ -50,11 +50,12 @@ def image(
     """Half of the prompts are English, half Chinese; half of each combine things as training shows them, half as it
     never does. A small network that was taught with pictures of the renderer judges what is to be seen; the column
     `real renders` says how often it is right about true pictures of the same prompts, so more than that can't be
-    reached; `other pictures`, what it says of pictures of other prompts, as of a model that doesn't read.
+    reached; `other pictures`, what it says of pictures of other prompts, as of a model that doesn't read. `R@1` and
+    `R@10`: how often a picture's own caption is the nearest, or among the nearest ten, of 1,000.
 
-    Below the table: how far the pictures are from renders of the same prompts (kernel distance, 0 is alike); how new
-    they are (distance to the nearest training picture over that of new renders; far below 1 would be copies); and the
-    step across the edge of panoramas over the steps inside (about 1 is no seam).
+    Below the table: how far the pictures are from renders of other prompts (kernel distance, 0 is alike), and how far
+    true renders are from these; how new they are (distance to the nearest training picture over that of new renders;
+    far below 1 would be copies); and the step across the edge of panoramas over the steps inside (about 1 is no seam).
 
     Examples:
         aigc eval image
@@ -79,7 +80,13 @@ def _print(found: Examination) -> None:
     headings = [t("attribute"), t("verdicts"), *(t(name) for name in names), t("real renders"), t("other pictures")]
     goals = ["", "", *(_percent(GOALS.get(name)) for name in names), "", ""]
     table(headings, [*(_cells(row, names) for row in found.rows), (t("goal"), *goals[1:])])
-    data(t("distance from real renders: {value}", value=f"{found.kid:.4f}"))
+    data(
+        t(
+            "distance from real renders: {value} (among these: {floor})",
+            value=_distance(found.kid),
+            floor=_distance(found.kid_floor),
+        )
+    )
     data(t("newness: {value}", value=f"{found.novelty:.2f}"))
     if found.seam is not None:
         data(t("seam of panoramas: {value}", value=f"{found.seam:.2f}"))
@@ -97,6 +104,10 @@ def _cells(row: Row, names: list[str]) -> tuple[str, ...]:
         _percent(row.ceiling.value),
         _percent(row.floor.value),
     )
+
+
+def _distance(value: float) -> str:
+    return f"{value:.4f}"
 
 
 def _percent(value: float | None) -> str:

@@ -1,14 +1,15 @@
-"""Says what a picture shows: the whole (place, hour, weather, style ...) and each thing with its colour and place.
+"""Says what a picture shows: the whole (place, hour, weather, style ...) and each thing with its colour and place; and
+gives pictures and captions vectors that are near where they belong together.
 
-The network in ``weights/aigc-probe`` was taught with pictures of the renderer (`tools/train_probe.py`); how often it is
-right about new ones is printed beside every result, as the most that a model can reach.
+The networks in ``weights/aigc-probe`` were taught with pictures of the renderer (`tools/train_probe.py`); how often
+they are right about new ones is printed beside every result, as the most that a model can reach.
 
-Knows: pictures and judgements. Does not know: prompts, models.
+Knows: pictures, captions and judgements. Does not know: models.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,17 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aigc.errors import InvalidModelFile
-from aigc.evaluation.labels import HEADS, KINDS, SIDE
+from aigc.evaluation.labels import HEADS, KINDS, SIDE, WORDS
+from aigc.scenes.reading import read
 from aigc.scenes.vocabulary import COLOURS, EXTRAS
 from aigc.store.builtin import folder
 
+Numbers = NDArray[np.float32]
 _BATCH = 16
 _EXTRA = 0.5
 """How sure it must be that something is there."""
 _CENTRE = 0.2
 """The same of a thing, whichever it is."""
-_ALIKE = 0.05
-"""How likely a thing must be of a kind to be counted for it; a blind guess is 1/68."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +49,17 @@ class Seen:
         whole: Of each of ``labels.HEADS`` but ``extra`` the most likely word.
         extras: All that are there.
         spots: Of each kind the likeliest place.
-        counts: Of each kind how many things may be of it.
-        features: (n,) what was seen as numbers, to compare pictures by.
+        things: Of each thing that is seen, how likely it is of each kind.
+        features: (n,) what was seen as numbers, to compare pictures by; over renders each has mean 0 and variance 1.
+        vector: (d,) of length 1, near those of its captions (`vectors`).
     """
 
     whole: Mapping[str, str]
     extras: frozenset[str]
     spots: Mapping[str, Spot]
-    counts: Mapping[str, int]
-    features: NDArray[np.float32]
+    things: Sequence[Mapping[str, float]]
+    features: Numbers
+    vector: Numbers
 
 
 def look(pictures: Iterable[NDArray[np.uint8]]) -> list[Seen]:
@@ -65,50 +68,63 @@ def look(pictures: Iterable[NDArray[np.uint8]]) -> list[Seen]:
     Raises:
         InvalidModelFile: the network is missing.
     """
-    small = [_small(picture) for picture in pictures]
+    small = [reduced(picture) for picture in pictures]
     found: list[Seen] = []
     for start in range(0, len(small), _BATCH):
         batch = np.stack(small[start : start + _BATCH]).transpose(0, 3, 1, 2).astype(np.float32) / 255
-        answers = _network()(batch)
+        answers = _network("probe.onnx")(batch)
         named = {key.get_any_name(): np.asarray(answers[key]) for key in answers}
         found += [_seen({name: array[i] for name, array in named.items()}) for i in range(len(batch))]
     return found
 
 
-def _small(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def vectors(captions: Sequence[str]) -> Numbers:
+    """(n, d) of length 1, near those of the pictures that the captions are about.
+
+    Raises:
+        InvalidModelFile: the network is missing.
+        UserError: a caption says more than the network reads.
+    """
+    words = np.array([read(caption).numbers(WORDS) for caption in captions], np.int64)
+    return np.asarray(_network("captions.onnx")(words)[0])
+
+
+def reduced(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture as the network sees it: (SIDE, SIDE, 3)."""
     from PIL import Image
 
-    return np.asarray(Image.fromarray(picture).resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=None))
+    # Means of squares shrink best, but would make squares of the pixels of a smaller picture.
+    way = Image.Resampling.BOX if min(picture.shape[:2]) >= SIDE else Image.Resampling.BICUBIC
+    return np.asarray(Image.fromarray(picture).resize((SIDE, SIDE), way))
 
 
-@lru_cache(maxsize=1)
-def _network() -> Any:
+@lru_cache(maxsize=2)
+def _network(name: str) -> Any:
     import openvino
 
-    path: Path = folder() / "aigc-probe" / "probe.onnx"
+    path: Path = folder() / "aigc-probe" / name
     if not path.is_file():
         raise InvalidModelFile(f"{path} is missing", hint="install the package again")
-    return openvino.Core().compile_model(str(path), "CPU")
+    return openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
 
-def _seen(answer: dict[str, NDArray[np.float32]]) -> Seen:
+def _seen(answer: dict[str, Numbers]) -> Seen:
     whole = {name: words[int(answer[name].argmax())] for name, words in HEADS.items() if name != "extra"}
     extras = frozenset(word for word, p in zip(EXTRAS, _sigmoid(answer["extra"]), strict=True) if p > _EXTRA)
     centre = _sigmoid(answer["centre"][0])
     kind = np.exp(answer["kind"] - answer["kind"].max(axis=0))
     kind = kind / kind.sum(axis=0)
-    peaks = _peaks(centre)
-    spots, counts = {}, {}
+    spots = {}
     for number, name in enumerate(KINDS):
         sure = centre * kind[number]
         y, x = np.unravel_index(int(sure.argmax()), sure.shape)
         colour = COLOURS[int(answer["colour"][:, y, x].argmax())]
         spots[name] = Spot(colour, (float(x) + 0.5) / sure.shape[1], float(sure[y, x]))
-        counts[name] = sum(float(kind[number, row, column]) > _ALIKE for row, column in peaks)
-    return Seen(whole, extras, spots, counts, answer["features"])
+    things = tuple(dict(zip(KINDS, kind[:, y, x].tolist(), strict=True)) for y, x in _peaks(centre))
+    return Seen(whole, extras, spots, things, answer["features"], answer["vector"])
 
 
-def _peaks(centre: NDArray[np.float32]) -> list[tuple[int, int]]:
+def _peaks(centre: Numbers) -> list[tuple[int, int]]:
     """Cells that are surer than those around."""
     padded = np.pad(centre, 1)
     rows, columns = centre.shape
@@ -116,5 +132,5 @@ def _peaks(centre: NDArray[np.float32]) -> list[tuple[int, int]]:
     return [(int(y), int(x)) for y, x in np.argwhere((centre >= around.max(axis=0)) & (centre > _CENTRE))]
 
 
-def _sigmoid(x: NDArray[np.float32]) -> NDArray[np.float32]:
+def _sigmoid(x: Numbers) -> Numbers:
     return np.asarray(1 / (1 + np.exp(-x)), dtype=np.float32)

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aigc.errors import UserError
-from aigc.evaluation.distances import kernel_distance, nearest, seam
-from aigc.evaluation.examiner import Seen, look
+from aigc.evaluation.distances import ahead, kernel_distance, nearest, seam
+from aigc.evaluation.examiner import Seen, look, vectors
 from aigc.evaluation.judge import ATTRIBUTES, judge
 from aigc.evaluation.questions import Question, questions
-from aigc.scenes import render, sample
+from aigc.evaluation.renders import OnStep, Pixels, drawn, pixels, trained
+from aigc.scenes.reading import read
 
 if TYPE_CHECKING:
     from aigc.client.sync import Client
@@ -26,13 +26,14 @@ if TYPE_CHECKING:
 GOALS = {"seen": 0.85, "held out": 0.55}
 """Shares of verdicts that a good model reaches; of the renderer's own grammar."""
 _PANORAMAS = ("a lake under mountains at dawn", "雪山下的湖，日落", "a beach by day", "夜晚的城市")
+LEAST, CAPTIONS = 20, 1000
+"""Prompts that are asked at least, and at most: the captions that each picture has to find its own among."""
+FOUND = {"R@1": 1, "R@10": 10}
+"""Rows of the table that say how often a picture's own caption is among so many that are nearest to it."""
 _TRAINED = 300
 """Training pictures that are compared with, at most."""
 _OTHER = 7
-"""The picture of the question so many places on is another one, of another sort."""
-Pixels = NDArray[np.uint8]
-OnStep = Callable[[str, int, int], None]
-"""Told (what, done, of how many)."""
+"""The question so many places on is of another sort."""
 Column = tuple[str, Callable[[Question], bool]]
 COLUMNS: tuple[Column, ...] = (
     ("all", lambda q: True),
@@ -74,8 +75,10 @@ class Examination:
     """Everything that was found.
 
     Attributes:
+        rows: One for each attribute, one for all, one for each of `FOUND`.
         refused: Prompts that the model did not take, with its words; their verdicts count as wrong.
-        kid: Kernel distance from the renders of the same prompts; 0 is alike.
+        kid: Kernel distance from renders of other prompts; 0 is alike.
+        kid_floor: The same of true renders of the prompts: less than that can't be expected.
         novelty: Median distance to the nearest of 300 training pictures, over that of new renders; far below 1: copies.
         seam: Worst panorama: step across the edge over steps inside; None: it makes none.
     """
@@ -83,6 +86,7 @@ class Examination:
     model: str
     rows: Sequence[Row]
     kid: float
+    kid_floor: float
     novelty: float
     seam: float | None
     seconds_each: float
@@ -104,6 +108,7 @@ class Examination:
             "attributes": table,
             "goals": GOALS,
             "kid": self.kid,
+            "kid_floor": self.kid_floor,
             "novelty": self.novelty,
             "seam": self.seam,
             "seconds_each": self.seconds_each,
@@ -117,7 +122,7 @@ def examine(client: Client, model: str, *, count: int, side: int, on_step: OnSte
     Args:
         client: where to ask.
         model: id or alias.
-        count: how many of the fixed prompts, at least 20.
+        count: how many of the fixed prompts, `LEAST` to `CAPTIONS`.
         side: of the pictures, in pixels.
         on_step: told about every picture.
         **options: go with every request, e.g. ``steps``.
@@ -125,20 +130,24 @@ def examine(client: Client, model: str, *, count: int, side: int, on_step: OnSte
     Raises:
         AigcError: what the server says, but for prompts that the model refuses.
     """
-    asked = questions(count)
+    if not LEAST <= count <= CAPTIONS:
+        raise UserError(f"count is {count}, accepted: {LEAST} to {CAPTIONS}", param="count", hint="Ask for another.")
+    known = questions(max(CAPTIONS, 2 * count))
+    asked, others = known[:count], known[count : 2 * count]
     made, refused, seconds = _asked(client, model, asked, side, on_step, options)
-    real = _renders(asked, side, on_step)
     wall = _panoramas(client, model, side, on_step)
-    trained = _trained(min(count, _TRAINED), side, on_step)
+    truth = look(drawn([q.scene for q in asked], side, "real renders", on_step))
+    beside = look(drawn([q.scene for q in others], side, "renders of other prompts", on_step))
+    copied = look(drawn(trained(min(count, _TRAINED)), side, "training pictures", on_step))
     seen = dict(zip(made, look(made.values()), strict=True))
-    truth = look(real)
     rows = [_row(name, asked, seen, truth) for name in (*ATTRIBUTES, "all")]
-    a, b, c = (np.stack([s.features for s in group]) for group in (list(seen.values()), truth, look(trained)))
+    a, b, c, d = (np.stack([s.features for s in group]) for group in (list(seen.values()), truth, beside, copied))
     return Examination(
         model=model,
-        rows=rows,
-        kid=kernel_distance(a, b),
-        novelty=float(np.median(nearest(a, c)) / np.median(nearest(b, c))),
+        rows=[*rows, *_retrieved(asked, known[:CAPTIONS], seen, truth)],
+        kid=kernel_distance(a, c),
+        kid_floor=kernel_distance(b, c),
+        novelty=float(np.median(nearest(a, d)) / np.median(nearest(b, d))),
         seam=wall,
         seconds_each=seconds / max(len(made), 1),
         refused=refused,
@@ -169,38 +178,6 @@ def _asked(
     return made, refused, time.monotonic() - began
 
 
-def pixels(image: Any) -> Pixels:
-    """(H, W, 3) of a Pillow image; what shines through is white."""
-    from PIL import Image
-
-    rgba = image.convert("RGBA")
-    ground = Image.new("RGBA", rgba.size, "white")
-    return np.asarray(Image.alpha_composite(ground, rgba).convert("RGB"))
-
-
-def _renders(asked: Sequence[Question], side: int, on_step: OnStep) -> list[Pixels]:
-    found = []
-    for question in asked:
-        found.append(_drawn(question.scene, side))
-        on_step("real renders", len(found), len(asked))
-    return found
-
-
-def _trained(count: int, side: int, on_step: OnStep) -> list[Pixels]:
-    """Pictures that models are trained on: the first seeds."""
-    found = []
-    for seed in range(count):
-        found.append(_drawn(sample(seed, projection="sticker" if seed % 4 == 0 else "perspective"), side))
-        on_step("training pictures", len(found), count)
-    return found
-
-
-def _drawn(scene: Any, side: int) -> Pixels:
-    picture = render(scene, side, side, supersample=1)
-    opacity = picture.alpha[..., None].astype(np.float32) / 255
-    return np.asarray((picture.rgb * opacity + 255 * (1 - opacity)).round(), dtype=np.uint8)
-
-
 def _panoramas(client: Client, model: str, side: int, on_step: OnStep) -> float | None:
     """The worst seam; None where the model makes no panoramas."""
     found = []
@@ -221,10 +198,48 @@ def _row(name: str, asked: Sequence[Question], seen: Mapping[int, Seen], truth: 
         q.number: _verdicts(name, q, seen[q.number]) if q.number in seen else [False] * len(real[q.number])
         for q in asked
     }
+    other = {q.number: _verdicts(name, q, truth[_other(q, asked)]) for q in asked}
+    return _summed(name, asked, told, real, other)
+
+
+def _retrieved(
+    asked: Sequence[Question], known: Sequence[Question], seen: Mapping[int, Seen], truth: Sequence[Seen]
+) -> list[Row]:
+    """How often a picture finds its own caption; one that was refused finds none."""
+    captions, words = vectors([q.prompt for q in known]), [read(q.prompt).concepts for q in known]
+
+    def places(pictures: Mapping[int, Seen]) -> dict[int, int]:
+        found = ahead(np.stack([s.vector for s in pictures.values()]), captions, list(pictures), words)
+        return dict(zip(pictures, found.tolist(), strict=True))
+
+    made, real = places(seen), places(dict(enumerate(truth)))
+    other = places({q.number: truth[_other(q, asked)] for q in asked})
+
+    def within(first: int, found: Mapping[int, int]) -> dict[int, list[bool]]:
+        return {q.number: [found.get(q.number, CAPTIONS) < first] for q in asked}
+
+    return [
+        _summed(name, asked, within(first, made), within(first, real), within(first, other))
+        for name, first in FOUND.items()
+    ]
+
+
+def _other(question: Question, asked: Sequence[Question]) -> int:
+    """Number of another question, of another sort."""
+    return (question.number + _OTHER) % len(asked)
+
+
+def _summed(
+    name: str,
+    asked: Sequence[Question],
+    told: Mapping[int, list[bool]],
+    real: Mapping[int, list[bool]],
+    other: Mapping[int, list[bool]],
+) -> Row:
+    """A row of verdicts by number of the question."""
     shares = {column: _share([v for q in asked if chosen(q) for v in told[q.number]]) for column, chosen in COLUMNS}
-    ceiling = _share([v for verdicts in real.values() for v in verdicts])
-    other = [v for q in asked for v in _verdicts(name, q, truth[(q.number + _OTHER) % len(asked)])]
-    return Row(name, shares, ceiling, _share(other))
+    ceiling, floor = (_share([v for each in found.values() for v in each]) for found in (real, other))
+    return Row(name, shares, ceiling, floor)
 
 
 def _verdicts(name: str, question: Question, seen: Seen) -> list[bool]:

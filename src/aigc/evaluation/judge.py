@@ -6,6 +6,7 @@ Knows: what captions say, what was seen. Does not know: networks, pictures.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from aigc.evaluation.examiner import Seen
 from aigc.scenes.captions import Said
@@ -14,9 +15,11 @@ ATTRIBUTES = ("object", "colour", "count", "left or right", "place", "season", "
 _WHOLE = {"place": "place", "season": "season", "hour": "time", "weather": "weather", "style": "style"}
 
 
-_THERE = 0.03
+_THERE = 0.02
 """How sure the examiner must be of a thing that was asked for. It is asked whether it is there, not which of 68 it is;
 what that lets through by chance is the column "other pictures"."""
+_ALIKE = 0.05
+"""How likely a thing must be of a kind to be counted for it; a blind guess is 1/68."""
 
 
 def judge(said: Said, seen: Seen) -> dict[str, list[bool]]:
@@ -29,7 +32,8 @@ def judge(said: Said, seen: Seen) -> dict[str, list[bool]]:
         verdicts["object"].append(spot.sure > _THERE)
         if index in said.coloured:
             verdicts["colour"].append(spot.sure > _THERE and spot.colour == group.colour)
-    verdicts["count"] += [seen.counts[kind] == number for kind, number in wanted.items()]
+    counted = _counted(list(wanted), seen)
+    verdicts["count"] += [counted[kind] == number for kind, number in wanted.items()]
     if said.relation and said.relation.word in ("left of", "right of"):
         verdicts["left or right"].append(_beside(said, seen))
     for name, head in _WHOLE.items():
@@ -38,6 +42,16 @@ def judge(said: Said, seen: Seen) -> dict[str, list[bool]]:
             verdicts[name].append(seen.whole[head] == value)
     verdicts["extra"] += [extra in seen.extras for extra in said.extras]
     return verdicts
+
+
+def _counted(kinds: Sequence[str], seen: Seen) -> Counter[str]:
+    """How many things there are of these kinds; each counts for the likeliest of them."""
+    found = Counter[str]()
+    for thing in seen.things:
+        kind = max(kinds, key=thing.__getitem__, default=None)
+        if kind is not None and thing[kind] > _ALIKE:
+            found[kind] += 1
+    return found
 
 
 def _beside(said: Said, seen: Seen) -> bool:

@@ -5,7 +5,6 @@ Knows: scenes and the outputs of the network. Does not know: networks, pictures.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,10 +14,12 @@ from aigc.scenes.describe import Scene
 from aigc.scenes.kinds import kinds
 from aigc.scenes.vocabulary import COLOURS, EXTRAS, PLACES, SEASONS, STYLES, TIMES, WEATHERS
 
-SIDE = 96
+SIDE = 144
 """Pictures are made this small, in pixels a side, before they are looked at."""
-STRIDE = 8
-"""Pixels to a cell of the maps."""
+CELLS = 24
+"""Cells along a side of the maps."""
+WORDS = 24
+"""Concepts of a caption, at most."""
 NOWHERE = "nowhere"
 """The place of a sticker."""
 HEADS: dict[str, tuple[str, ...]] = {
@@ -33,15 +34,14 @@ HEADS: dict[str, tuple[str, ...]] = {
 KINDS: tuple[str, ...] = tuple(kinds())
 
 
-def targets(scene: Scene, boxes: Sequence[Sequence[float]], *, mirrored: bool = False) -> dict[str, NDArray[Any]]:
+def targets(scene: Scene, boxes: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
     """What the network shall answer.
 
     Args:
         scene: What the picture shows.
-        boxes: (number of the thing, column and row of its middle in pixels, pixels seen); -1: it isn't seen.
-        mirrored: The picture is turned left to right.
+        boxes: (n, 3): number of the thing, x and y of its middle, 0 to 1 in the picture; x outside: it isn't seen.
 
-    Returns: for each head a number (-1: not asked), for ``extra`` a row; maps of centres, kinds and colours.
+    Returns: for each head a number (-1: not asked), for ``extra`` a row; maps of centres, kinds and colours (-1: none).
     """
     scenic = scene.projection != "sticker"
     found: dict[str, Any] = {
@@ -54,22 +54,22 @@ def targets(scene: Scene, boxes: Sequence[Sequence[float]], *, mirrored: bool = 
     found = {name: np.int64(number) for name, number in found.items()}
     found["extra"] = np.array([extra in scene.extras for extra in EXTRAS], np.float32)
     found["scenic"] = np.float32(scenic)
-    return found | _maps(scene, boxes, mirrored)
+    return found | _maps(scene, boxes)
 
 
-def _maps(scene: Scene, boxes: Sequence[Sequence[float]], mirrored: bool) -> dict[str, NDArray[Any]]:
-    cells = SIDE // STRIDE
-    centre = np.zeros((cells, cells), np.float32)
-    kind, colour = np.zeros((cells, cells), np.int64), np.zeros((cells, cells), np.int64)
-    y, x = np.mgrid[:cells, :cells]
-    for number, column, row, _ in boxes:
-        if column < 0:
+def _maps(scene: Scene, boxes: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+    centre = np.zeros((CELLS, CELLS), np.float32)
+    kind, colour = np.full((2, CELLS, CELLS), -1, np.int64)
+    y, x = np.mgrid[:CELLS, :CELLS]
+    for number, column, row in boxes:
+        if not (0 <= column < 1 and 0 <= row < 1):
             continue
-        column = SIDE - 1 - column if mirrored else column
         thing = scene.things[int(number)]
-        cx, cy = int(column // STRIDE), int(row // STRIDE)
-        centre = np.maximum(centre, np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / 1.2).astype(np.float32))
-        centre[cy, cx] = 1
-        kind[cy, cx] = KINDS.index(thing.kind)
-        colour[cy, cx] = COLOURS.index(thing.colour or kinds()[thing.kind].colours[0])
+        cx, cy = int(column * CELLS), int(row * CELLS)
+        away = (x - cx) ** 2 + (y - cy) ** 2
+        # The nearest thing owns a cell; cells beside a centre say what it is as well.
+        near = (away <= 2) & (np.exp(-away / 1.2) > centre)
+        kind[near] = KINDS.index(thing.kind)
+        colour[near] = COLOURS.index(thing.colour or kinds()[thing.kind].colours[0])
+        centre = np.maximum(centre, np.exp(-away / 1.2).astype(np.float32))
     return {"centre": centre, "kind": kind, "colour": colour}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import count, islice, zip_longest
 from typing import Literal
 
@@ -40,7 +41,8 @@ class Question:
         return self.caption.text
 
 
-def questions(total: int) -> list[Question]:
+@lru_cache(maxsize=4)
+def questions(total: int) -> tuple[Question, ...]:
     """The first so many of an endless list that is the same on every machine.
 
     Args:
@@ -54,7 +56,7 @@ def questions(total: int) -> list[Question]:
     ]
     rounds = zip_longest(*(islice(cell, -(-total // len(cells))) for cell in cells))
     found = [each for row in rounds for each in row][:total]
-    return [Question(i, q.scene, q.caption, q.sort, q.held_out) for i, q in enumerate(found)]
+    return tuple(Question(i, q.scene, q.caption, q.sort, q.held_out) for i, q in enumerate(found))
 
 
 _LANGUAGES: tuple[Language, ...] = ("en", "zh")
@@ -65,7 +67,7 @@ def _cell(sort: Sort, language: Language, held_out: bool, number: int) -> Iterat
     made = 0
     for seed in count(FIRST_SEED + number * 10**9):
         scene = sample(seed, projection="sticker" if sort == "sticker" else "perspective", held_out=held_out)
-        if sort not in ("sticker", _sort(scene)):
+        if sort not in ("sticker", sort_of(scene)):
             continue
         found = _worded(scene, language, _FORMS[made % len(_FORMS)], sort)
         if found is not None:
@@ -73,7 +75,8 @@ def _cell(sort: Sort, language: Language, held_out: bool, number: int) -> Iterat
             yield Question(0, scene, found, sort, held_out)
 
 
-def _sort(scene: Scene) -> Sort:
+def sort_of(scene: Scene) -> Sort:
+    """What a view is about; stickers are a sort of their own."""
     kinds = {thing.kind for thing in scene.things}
     if len(scene.things) < 2:
         return "one" if scene.things else "view"

@@ -115,12 +115,12 @@ def _view(scene: Scene, width: int, height: int, art: Art, on_step: OnStep) -> t
         stamp.put(board)
         if number % 16 == 0:
             on_step(0.8 + 0.15 * number / len(everything))
+    return developed(falling(canvas.rgb, scene, light), flat=flat), canvas.ids
+
+
+def developed(light: Floats, *, flat: bool) -> Floats:
+    """Film: bright light saturates softly, colours gain a little; (3, H, W) linear light to screen colours."""
     exposure, colourful = (2.0, 1.16) if flat else (1.75, 1.08)
-    return _developed(falling(canvas.rgb, scene, light), exposure, colourful), canvas.ids
-
-
-def _developed(light: Floats, exposure: float, colourful: float) -> Floats:
-    """Film: bright light saturates softly, colours gain a little."""
     rgb = 1 - np.exp(-exposure * np.maximum(light, 0))
     grey = rgb.mean(axis=0, dtype=np.float32)
     return np.clip(grey + (rgb - grey) * np.float32(colourful), 0, 1)

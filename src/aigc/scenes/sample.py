@@ -80,7 +80,9 @@ def _view(dice: Dice, seed: int, projection: Projection, style: Style, art: Art)
     time: Time = dice.pick(("day", "dawn", "sunset", "dusk", "night"), (42, 11, 18, 11, 18))
     weather = plausible.draw_weather(dice, place, season)
     extras = plausible.draw_extras(dice, place, season, time, weather)
-    things = _things(dice, place, projection, art) if dice.chance(0.42 if projection == "perspective" else 0.25) else ()
+    things = (
+        draw_things(dice, place, projection, art) if dice.chance(0.42 if projection == "perspective" else 0.25) else ()
+    )
     lofty = (
         {"moon", "aurora", "rainbow"} & set(extras)
         or place in ("mountains", "volcano", "canyon", "waterfall")
@@ -104,7 +106,8 @@ def _view(dice: Dice, seed: int, projection: Projection, style: Style, art: Art)
     )
 
 
-def _things(dice: Dice, place: Place, projection: Projection, art: Art) -> tuple[Thing, ...]:
+def draw_things(dice: Dice, place: Place, projection: Projection, art: Art) -> tuple[Thing, ...]:
+    """A company that may be met at a place: apart from each other, inside the frame."""
     company = plausible.draw_company(dice, place, art)
     for _ in range(30):
         things = []

@@ -113,6 +113,9 @@ class ApiServer:
         body = json.loads(raw) if json_body else {"form": raw, "prompt": "", "n": 1}
         self.bodies.append({"path": request.url.path, **body})
         format, prompt = body.get("output_format", "png"), body["prompt"]
+        if json_body and not body.get("stream"):
+            file = encode(Raster(width=2, height=1, channels=1, pixels=b"dd"), format, facts={})
+            return JSONResponse({"data": [{"b64_json": base64.b64encode(file).decode()}]})
         return StreamingResponse(self.paint(prompt, body.get("n", 1), format), media_type="text/event-stream")
 
     async def paint(self, prompt: str, count: int, format: Format) -> AsyncIterator[str]:
