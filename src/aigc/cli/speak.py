@@ -55,7 +55,7 @@ def speak(
         aigc chat "Tell me a joke" | aigc speak
     """
     words = _words(text, file)
-    chosen = _format(format, output)
+    chosen = format_of(format, output)
     player = None if output is not None else _player()
     with open_client() as client, _Bar() as bar:
         spoken = client.speak(
@@ -84,7 +84,7 @@ def _words(text: str | None, file: Path | None) -> str:
     return words
 
 
-def _format(format: str | None, output: Path | None) -> str | None:
+def format_of(format: str | None, output: Path | None) -> str | None:
     """The format of the file; None: nothing is written. Raises: typer.BadParameter."""
     from aigc.client.speech import ENDINGS
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from aigc.cli.output import data, data_json, note
+from aigc.cli.speak import format_of
 from aigc.errors import AigcError, UserError
 from aigc.i18n import t
 
@@ -27,7 +28,9 @@ def voice(
     input: Annotated[
         Path | None, typer.Option("--input", "-i", help="Sound file with a question, instead of the microphone.")
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="WAV file for the answer.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Sound file for the answer; its ending chooses the format.")
+    ] = None,
     model: Annotated[str, typer.Option("--model", "-m", help="Id or alias of the chat model.")] = "default",
     system: Annotated[str | None, typer.Option("--system", "-s", help="How the model should behave.")] = None,
     voice: Annotated[str | None, typer.Option("--voice", "-v", help="Id of a voice.")] = None,
@@ -54,8 +57,8 @@ def voice(
 
     if input is None and (output is not None or json):
         raise typer.BadParameter(t("--output and --json need --input"))
-    if output is not None and output.suffix.lower() != ".wav":
-        raise typer.BadParameter(t("{name} is no WAV file; accepted: a name that ends in .wav", name=repr(output.name)))
+    if output is not None:
+        format_of(None, output)
     options: dict[str, Any] = {
         "model": model,
         "system": system,

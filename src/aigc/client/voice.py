@@ -88,22 +88,10 @@ class Spoken:
         return len(self.data) / 2 / RATE
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write a WAV file, whole or not at all. Raises: UserError, StorageFull."""
-        import io
-        import wave
+        """Write a sound file, whole or not at all; the name's ending says which. Raises: UserError, StorageFull."""
+        from aigc.client.speech import Speech
 
-        from aigc.client.picture_results import write_whole
-
-        target = Path(path)
-        if target.suffix.lower() != ".wav":
-            raise UserError(f"{target.name!r} is no WAV file; accepted: a name that ends in .wav", param="path")
-        whole = io.BytesIO()
-        with wave.open(whole, "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(RATE)
-            file.writeframes(self.data)
-        return write_whole(target, whole.getvalue())
+        return Speech(self.data).save(path)
 
 
 VoiceEvent = UserSpeaks | UserSaid | ModelSays | ModelSounds | Spoken

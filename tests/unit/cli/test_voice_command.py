@@ -67,7 +67,7 @@ def test_json_tells_everything_about_the_answer(capsys: pytest.CaptureFixture[st
     ("arguments", "words"),
     [
         (["--output", "x.wav"], "need --input"),
-        (["--input", str(SPOKEN), "--output", "x.mp3"], "no WAV file"),
+        (["--input", str(SPOKEN), "--output", "x.txt"], "ends like no sound"),
         (["--input", "absent.wav"], "can't be read"),
         (["--input", str(SPOKEN), "--voice", "nobody"], "accepted: low, high"),
         (["--input", str(SPOKEN), "--speed", "9"], "speed"),

@@ -26,7 +26,7 @@ from aigc.server.errors import InvalidValue
 from aigc.server.feed import while_connected
 from aigc.server.limits import closing_of
 from aigc.server.ports import Runtime
-from aigc.server.realtime.config import CLOUD_VOICES
+from aigc.server.speech.protocol import CLOUD_VOICES
 from aigc.server.voice.reply import Part, Reply, Timing, Words
 from aigc.sounds.encode import Encoder
 from aigc.types import Delta, Finished, Samples, SpeechPiece, SpeechRequest, Started, TextRequest, ToolCallDelta, Usage

@@ -15,11 +15,12 @@ import msgspec
 from aigc.errors import AigcError, ContextOverflow
 from aigc.server import errors
 from aigc.server.ports import Runtime
-from aigc.server.realtime.config import CLOUD_VOICES, Session
+from aigc.server.realtime.config import Session
 from aigc.server.realtime.conversation import Conversation, Item, Part, new_id
 from aigc.server.realtime.events import ResponseParams
 from aigc.server.realtime.mouth import Mouth
 from aigc.server.realtime.tools import to_choice, to_tools
+from aigc.server.speech.protocol import CLOUD_VOICES
 from aigc.server.voice.reply import Part as ReplyPart
 from aigc.server.voice.reply import Reply, Timing, Words
 from aigc.types import (

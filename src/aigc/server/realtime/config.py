@@ -18,8 +18,6 @@ from aigc.server.fields import Body, Flag, ModelName, Text, invalid, only, refus
 from aigc.types import ReasoningEffort
 
 _MAX_INSTRUCTIONS = 200_000
-CLOUD_VOICES = tuple("alloy ash ballad cedar coral echo fable marin nova onyx sage shimmer verse".split())
-"""Names that every client of OpenAI's API knows; here all of them mean the model's own first voices."""
 
 
 class Pcm(Body):

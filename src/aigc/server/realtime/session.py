@@ -19,9 +19,10 @@ from aigc.server.errors import InvalidValue
 from aigc.server.ports import Runtime
 from aigc.server.realtime import events, tools
 from aigc.server.realtime.answering import Answering, Emit, Gone, Models
-from aigc.server.realtime.config import CLOUD_VOICES, Output, Session
+from aigc.server.realtime.config import Output, Session
 from aigc.server.realtime.conversation import Conversation, Item, Part, new_id
 from aigc.server.realtime.ears import Ears
+from aigc.server.speech.protocol import CLOUD_VOICES
 from aigc.server.voice.reply import Heard, Timing, hear
 from aigc.sounds.vad import RATE, Change
 from aigc.types import Samples, TranscribeRequest, Usage
