@@ -26,8 +26,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     few = ["train.steps=3", "train.checkpoint_every=3"]
     train("image/vae", Options(folder=root / "vae", settings=few, **shared))
     train("image/flow", Options(folder=root / "flow", settings=[*few, f"vae={root / 'vae'}"], **shared))
-    train("image/restorer", Options(folder=root / "restorer", settings=few, **shared))
-    for name in ("flow", "restorer"):
+    for name in ("gan", "restorer"):
+        train(f"image/{name}", Options(folder=root / name, settings=few, **shared))
+    for name in ("flow", "gan", "restorer"):
         publish(root / name, name=name, enlarger=None, into=root / f"{name}-model", notes=None, replace=False)
     return root
 
@@ -46,7 +47,7 @@ def _kept(folder: Path) -> dict:
     return json.loads((folder / "run.json").read_text("utf-8"))
 
 
-@pytest.mark.parametrize("name", ["vae", "flow", "restorer"])
+@pytest.mark.parametrize("name", ["vae", "flow", "gan", "restorer"])
 def test_a_new_run_begins_at_the_averaged_weights_of_another(name: str, runs: Path, tmp_path: Path) -> None:
     out = train(f"image/{name}", _on(tmp_path, runs, runs / name, "train.seed=5"))
     assert out.step == 3
@@ -59,9 +60,9 @@ def test_a_new_run_begins_at_the_averaged_weights_of_another(name: str, runs: Pa
     assert not all(torch.equal(first[n], x) for n, x in _weights(tmp_path, 3).items())
 
 
-@pytest.mark.parametrize("name", ["vae", "flow", "restorer"])
+@pytest.mark.parametrize("name", ["vae", "flow", "gan", "restorer"])
 def test_a_new_run_begins_at_the_weights_of_a_published_model(name: str, runs: Path, tmp_path: Path) -> None:
-    model = runs / ("restorer-model" if name == "restorer" else "flow-model")
+    model = runs / f"{'flow' if name == 'vae' else name}-model"
     train(f"image/{name}", _on(tmp_path, runs, model))
     for tensor, x in _weights(runs / name, 3).items():
         torch.testing.assert_close(_weights(tmp_path, 0)[tensor], x, atol=2e-3, rtol=2e-3)
