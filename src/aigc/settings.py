@@ -82,6 +82,8 @@ CLOUD_TRANSCRIPTION_NAMES = ("whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-tran
 """The same for transcripts."""
 
 
+_ALSO = {"hf_endpoint": ("HF_ENDPOINT",), "hf_token": ("HF_TOKEN",), "npm_index": ("NPM_CONFIG_REGISTRY",)}
+"""Variables of other programs that mean the same."""
 _FILE_ONLY = ("aliases", "remotes")
 """Tables: they don't fit into a variable."""
 
@@ -166,6 +168,11 @@ class Settings:
     offline: bool = _setting(False, "Refuse to fetch anything; what is installed goes on working.")
     hf_endpoint: str = _setting("https://huggingface.co", "Hugging Face or a mirror of it (HF_ENDPOINT is read too).")
     hf_token: str | None = _setting(None, "Token for Hugging Face (HF_TOKEN is read too).", secret=True)
+    npm_index: str | None = _setting(
+        None,
+        "Index of npm packages, for sets of stickers to train with; unset: what npm's own configuration names "
+        "(NPM_CONFIG_REGISTRY, registry in ~/.npmrc), else the public one.",
+    )
     modelscope_endpoint: str = _setting("https://modelscope.cn", "ModelScope or a mirror of it.")
     aliases: dict[str, str] = _setting(
         {}, 'Other names for models, e.g. `{"gpt-4o" = "default"}`; added to the names of the cloud.'
@@ -321,7 +328,7 @@ def load(environ: Mapping[str, str] | None = None, **explicit: Any) -> Settings:
     for name in names:
         if name in _FILE_ONLY and f"AIGC_{name.upper()}" in environ:
             raise UserError(f"AIGC_{name.upper()} can't be set in the environment", hint=f"write {name} into {path}")
-        for variable in (f"AIGC_{name.upper()}", name.upper()) if name.startswith("hf_") else (f"AIGC_{name.upper()}",):
+        for variable in (f"AIGC_{name.upper()}", *_ALSO.get(name, ())):
             if environ.get(variable):
                 values[name] = _convert(name, kinds[name], environ[variable], variable)
                 break

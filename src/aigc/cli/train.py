@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +19,7 @@ from aigc.errors import UserError
 from aigc.i18n import t
 
 if TYPE_CHECKING:
+    from aigc.recipes.image.stickers.packs import Pack
     from aigc.recipes.run import Options
     from aigc.training.loop import Progress
 
@@ -33,7 +35,8 @@ def train(
     source: Annotated[
         list[str] | None,
         typer.Option(
-            "--data", help="Where pictures come from: scenes, scenes:KIND, shapes, photos:FOLDER; several mix."
+            "--data",
+            help="Where pictures come from: scenes, scenes:KIND, stickers, shapes, photos:FOLDER; several mix.",
         ),
     ] = None,
     set_: Annotated[
@@ -86,6 +89,7 @@ def train(
         minutes=minutes or float("inf"),
         device=device,
         workers=workers or os.cpu_count() or 1,
+        fetch=_fetch,
     )
     _run(recipe, options)
 
@@ -124,6 +128,19 @@ def _run(recipe: str, options: Options) -> None:
     else:
         note(t("time is over at step {step}; the same command goes on from here", step=outcome.step))
     data(str(outcome.folder))
+
+
+def _fetch(packs: Sequence[Pack], folder: Path) -> None:
+    """Sets of stickers that aren't there yet, from the user's npm index."""
+    import httpx
+
+    from aigc import settings
+    from aigc.cli.progress import Bars
+    from aigc.store import npm
+    from aigc.store.sources.http import Downloader
+
+    with Bars(t("sets of stickers")) as bars, httpx.Client(timeout=httpx.Timeout(30.0, read=60.0)) as client:
+        npm.fetch(packs, folder, settings.load(), Downloader(client), bars)
 
 
 class _Bar:

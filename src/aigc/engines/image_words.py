@@ -5,7 +5,7 @@ Knows: prompts, concepts, a model's vocabulary. Does not know: networks, scenes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from aigc.errors import UserError
 from aigc.scenes.concepts import CONCEPTS, NUMBERS, slot, value
-from aigc.scenes.kinds import kinds
+from aigc.scenes.limits import within
 from aigc.scenes.reading import Reading, read
 from aigc.types import JSON, ImageRequest
 
@@ -29,8 +29,13 @@ class Words:
     facts: JSON
 
 
-def read_prompt(prompt: str) -> Reading:
-    """What a prompt says.
+def read_prompt(prompt: str, known: Callable[[str], bool], drawn: Sequence[str]) -> Reading:
+    """What a prompt says to somebody who knows these concepts; what else it says is listed as unknown.
+
+    Args:
+        prompt: in English, Chinese or both.
+        known: whether a concept can be shown.
+        drawn: some of what can be shown, for the hint.
 
     Raises:
         UserError: it is empty, too long, or none of its words means anything here.
@@ -39,9 +44,9 @@ def read_prompt(prompt: str) -> Reading:
         raise UserError(f"prompt has {len(prompt)} characters; accepted: at most {_MOST_CHARACTERS}", param="prompt")
     if not prompt.strip():
         raise UserError("prompt is empty", param="prompt", hint="Say what to draw, for example 'a lake at dawn'.")
-    reading = read(prompt)
+    reading = within(read(prompt), known)
     if not reading.concepts and reading.unknown:
-        raise _nothing(reading.unknown, ["lakes", "forests", "seasons", "hours", "weather", *kinds()])
+        raise _nothing(reading.unknown, drawn)
     return reading
 
 
@@ -68,10 +73,9 @@ def understood(request: ImageRequest, known: Container[int], most: int, styles: 
     concepts: list[str] = []
     facts: JSON = {}
     if request.prompt.strip() or request.image is None:
-        reading = read_prompt(request.prompt)
-        concepts, facts = _known(reading, known)
-        if not concepts and "unknown" in facts:
-            raise _nothing(facts["unknown"], [value(c) for c in CONCEPTS if slot(c) == "kind" and NUMBERS[c] in known])
+        kinds_of_it = [value(c) for c in CONCEPTS if slot(c) == "kind" and NUMBERS[c] in known]
+        reading = read_prompt(request.prompt, lambda concept: NUMBERS[concept] in known, kinds_of_it)
+        concepts, facts = list(reading.concepts), reading.account()
     concepts += _style(request, concepts, styles)
     if request.panorama and "projection:panorama" not in concepts:
         concepts.append("projection:panorama")
@@ -83,16 +87,6 @@ def understood(request: ImageRequest, known: Container[int], most: int, styles: 
         )
     numbers = [NUMBERS[c] for c in concepts]
     return Words(np.array(numbers + [-1] * (most - len(numbers)), np.int64), facts)
-
-
-def _known(reading: Reading, known: Container[int]) -> tuple[list[str], JSON]:
-    """The concepts that were trained, and the account; words for others are unknown to this model."""
-    facts = reading.account()
-    others = [g["text"] for g in facts["grounded"] if NUMBERS[g["concept"]] not in known]
-    if others:
-        facts["grounded"] = [g for g in facts["grounded"] if NUMBERS[g["concept"]] in known]
-        facts["unknown"] = [*facts.get("unknown", []), *others]
-    return [c for c in reading.concepts if NUMBERS[c] in known], facts
 
 
 def _style(request: ImageRequest, concepts: list[str], styles: Collection[str]) -> list[str]:

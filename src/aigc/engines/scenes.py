@@ -16,6 +16,8 @@ from aigc.engines.base import LoadOptions, Painting, Report
 from aigc.engines.image_words import read_prompt
 from aigc.errors import UnsupportedParameter, UserError
 from aigc.scenes.compose import Composed, compose
+from aigc.scenes.kinds import kinds
+from aigc.scenes.limits import drawn
 from aigc.scenes.progress import OnStep
 from aigc.scenes.reading import Reading
 from aigc.scenes.render import Picture, render
@@ -118,7 +120,7 @@ def _job(request: ImageRequest) -> _Job:
     """Everything decided but the scene. Raises: UserError for what can't be drawn."""
     if not 1 <= request.n <= 10:
         raise UserError(f"n is {request.n}; accepted: 1 to 10", param="n")
-    reading = read_prompt(request.prompt)
+    reading = read_prompt(request.prompt, drawn, ["lakes", "forests", "seasons", "hours", "weather", *kinds()])
     free = request.width is None and request.height is None
     width, height = _size(request, request.panorama or (free and "projection:panorama" in reading.concepts))
     return _Job(reading, width, height, request.panorama, request.transparent, _style(request.style))

@@ -14,7 +14,9 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from aigc import settings
 from aigc.errors import Conflict, InvalidModelFile, UserError
+from aigc.recipes.image.stickers.packs import Fetch, require, table
 from aigc.training.checkpoint import Checkpoint, Checkpoints, replace
 from aigc.training.config import CHANGEABLE, TrainConfig, from_dict, override, to_dict
 from aigc.training.pool import Pool
@@ -70,11 +72,19 @@ class Recipe:
     """Side of the pictures that its sources make."""
 
 
-def open_source(text: str, side: int) -> Source:
-    """The source that a text names: ``scenes``, ``scenes:KIND``, ``shapes``, or ``photos:FOLDER``.
+def open_source(text: str, side: int, fetch: Fetch | None = None) -> Source:
+    """The source that a text names.
+
+    There are ``scenes``, ``scenes:KIND``, ``stickers``, ``stickers:FOLDER``, ``shapes`` and ``photos:FOLDER``.
+
+    Args:
+        text: what a setting ``data`` has.
+        side: of the pictures.
+        fetch: brings what a source needs and isn't there; None: it must be there.
 
     Raises:
         UserError: no source has that form.
+        AigcError: what the source needs isn't there, can't be fetched, or is damaged.
     """
     name, _, rest = text.partition(":")
     if name == "scenes":
@@ -85,12 +95,19 @@ def open_source(text: str, side: int) -> Source:
         from aigc.recipes.image.shapes import Shapes
 
         return Shapes(side)
+    if name == "stickers":
+        from aigc.recipes.image.stickers.source import Stickers
+
+        folder = Path(rest).expanduser().absolute() if rest else settings.load().home / "packs"
+        require(table().pack, folder, fetch)
+        return Stickers(folder, side)
     if name == "photos" and rest:
         source = Photographs(Path(rest).expanduser().absolute(), side)
         source.identity  # noqa: B018 - says now if the folder holds too few
         return source
     raise UserError(
-        f"no source of pictures is called {text!r}", hint="there are: scenes, scenes:KIND, shapes, photos:FOLDER"
+        f"no source of pictures is called {text!r}",
+        hint="there are: scenes, scenes:KIND, stickers, shapes, photos:FOLDER",
     )
 
 
@@ -191,12 +208,17 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "
 
 
 def open_pools(
-    recipe: Recipe, config: Any, folder: Path, workers: int, on_filling: Filling | None = None
+    recipe: Recipe,
+    config: Any,
+    folder: Path,
+    workers: int,
+    on_filling: Filling | None = None,
+    fetch: Fetch | None = None,
 ) -> list[Pool]:
     """The pools of a run's sources, filled: with what is trained on, and 64 pictures or more to measure with."""
     pools = []
     for text in config.data:
-        source = open_source(text, recipe.side(config))
+        source = open_source(text, recipe.side(config), fetch)
         pool = Pool(folder / _slug(text, recipe.side(config)), source)
         for held_out, count in ((False, config.pictures), (True, 1)):
             told = None if on_filling is None else (lambda done, total, text=text: on_filling(text, done, total))

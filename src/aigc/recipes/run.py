@@ -17,6 +17,7 @@ from aigc.errors import UserError
 from aigc.recipes import find
 from aigc.recipes.base import Filling, Recipe, Setup, open_pools, settle
 from aigc.recipes.beginning import begin
+from aigc.recipes.image.stickers.packs import Fetch
 from aigc.training import devices, distribution
 from aigc.training.checkpoint import Checkpoint, Checkpoints, replace
 from aigc.training.loop import UNTRAINED, Outcome, Progress, Trainer
@@ -42,6 +43,8 @@ class Options:
     device: str = "auto"
     workers: int = 1
     """Processes that make pictures."""
+    fetch: Fetch | None = None
+    """Brings archives that a source needs; None: they must be there."""
 
 
 def train(
@@ -66,7 +69,7 @@ def train(
         if not group.leads:
             group.barrier()
         config = _settled(recipe, options, group.leads)
-        pools = open_pools(recipe, config, options.pool, options.workers, on_filling)
+        pools = open_pools(recipe, config, options.pool, options.workers, on_filling, options.fetch)
         if group.leads:
             group.barrier()
         task, data = recipe.make(Setup(config, pools, device, options.folder))
@@ -80,7 +83,8 @@ def train(
 def fill(name: str, options: Options, *, on_filling: Filling | None = None) -> None:
     """Make the pictures of a recipe and train nothing; beside a training it feeds the next one. Raises: AigcError."""
     recipe = find(name)
-    open_pools(recipe, _settled(recipe, options, True), options.pool, options.workers, on_filling)
+    config = _settled(recipe, options, True)
+    open_pools(recipe, config, options.pool, options.workers, on_filling, options.fetch)
 
 
 def _settled(recipe: Recipe, options: Options, leads: bool) -> Any:

@@ -37,6 +37,22 @@ CONCEPTS: tuple[str, ...] = (
     "projection:panorama", "projection:sticker",
     "backdrop:transparent", "backdrop:plain", "backdrop:dots", "backdrop:stripes", "backdrop:rays",
     "relation:left of", "relation:right of", "relation:above", "relation:in front of", "relation:behind",
+    "kind:monkey", "kind:tiger", "kind:unicorn", "kind:goat", "kind:llama", "kind:rhinoceros", "kind:hippopotamus",
+    "kind:mouse", "kind:squirrel", "kind:hedgehog", "kind:bat", "kind:koala", "kind:panda", "kind:kangaroo",
+    "kind:chicken", "kind:chick", "kind:peacock", "kind:parrot", "kind:frog", "kind:crocodile", "kind:turtle",
+    "kind:snake", "kind:dragon", "kind:dinosaur", "kind:dolphin", "kind:shark", "kind:octopus", "kind:crab",
+    "kind:lobster", "kind:shell", "kind:ladybird", "kind:bee", "kind:spider", "kind:caterpillar", "kind:apple",
+    "kind:banana", "kind:tangerine", "kind:lemon", "kind:watermelon", "kind:strawberry", "kind:cherry", "kind:peach",
+    "kind:pear", "kind:pineapple", "kind:tomato", "kind:avocado", "kind:carrot", "kind:corn cob", "kind:chilli",
+    "kind:broccoli", "kind:loaf of bread", "kind:croissant", "kind:pizza", "kind:hamburger", "kind:sandwich",
+    "kind:egg", "kind:cheese", "kind:ice cream", "kind:doughnut", "kind:cookie", "kind:cake", "kind:lollipop",
+    "kind:cup of coffee", "kind:teapot", "kind:book", "kind:guitar", "kind:drum", "kind:violin", "kind:bell",
+    "kind:alarm clock", "kind:key", "kind:padlock", "kind:light bulb", "kind:camera", "kind:computer", "kind:phone",
+    "kind:television", "kind:crown", "kind:hat", "kind:shoe", "kind:rucksack", "kind:T-shirt", "kind:gem",
+    "kind:trophy", "kind:football", "kind:basketball", "kind:teddy bear", "kind:pair of scissors", "kind:pencil",
+    "kind:hammer", "kind:anchor", "kind:chair", "kind:candle", "kind:planet", "kind:clover", "kind:globe",
+    "kind:telescope", "kind:train", "kind:truck", "kind:tractor", "kind:helicopter", "kind:fire engine",
+    "kind:ambulance", "kind:motorcycle", "kind:flying saucer",
 )
 # fmt: on
 """``slot:value``. Number 0 means "nothing here", so ``CONCEPTS[i]`` has number i + 1."""

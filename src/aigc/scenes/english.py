@@ -53,7 +53,7 @@ def tidy(text: str) -> str:
     text = re.sub(r"(\s*[,:])+(?=\s*[,:])", "", text)
     text = re.sub(r"\s+([,:])", r"\1", text)
     text = re.sub(r"^[\s,:]+|[\s,:]+$", "", text)
-    text = re.sub(r"\ba\(n\) (?=[aeiou])", "an ", text)
+    text = re.sub(r"\ba\(n\) (?=[aeiou])(?!uni)", "an ", text)
     return text.replace("a(n) ", "a ")
 
 

@@ -1,4 +1,7 @@
-"""What a kind of thing is: its names, its size, where it may be. The entries are data, in ``kinds.toml``.
+"""What a kind of thing is: its names, its size, where it may be. The entries are data.
+
+``kinds.toml`` has those that this package draws; ``pictured.toml`` those that it can only name, because a picture model
+learns them from stickers that others drew.
 
 Knows: the shape of an entry. Does not know: how a kind is drawn (``draw_*.py``; ``art.py`` joins both).
 """
@@ -77,8 +80,44 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.plural or f"{self.name}s"
 
 
+class Pictured(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One concept that nothing here draws.
+
+    Attributes:
+        name, chinese, measure, plural: As of a ``Kind``.
+        words: Other ways to say it.
+        instead: A drawn kind that may stand for it; empty: nothing comes near.
+    """
+
+    name: str
+    chinese: str
+    measure: str
+    plural: str = ""
+    words: tuple[str, ...] = ()
+    instead: str = ""
+
+    def kind(self) -> Kind:
+        """As an entry of stickers, which have no size in metres and no usual colour."""
+        return Kind(self.name, self.chinese, self.measure, 1.0, 1.0, (), "anywhere", self.plural)
+
+
 @lru_cache
 def kinds() -> Mapping[str, Kind]:
-    """All entries of the package by name."""
-    text = files("aigc.scenes").joinpath("kinds.toml").read_text(encoding="utf-8")
-    return {kind.name: kind for kind in msgspec.convert(tomllib.loads(text)["kind"], list[Kind])}
+    """All that the package draws, by name."""
+    return {kind.name: kind for kind in msgspec.convert(_entries("kinds.toml"), list[Kind])}
+
+
+@lru_cache
+def pictured() -> Mapping[str, Pictured]:
+    """All that it can only name, by name."""
+    return {each.name: each for each in msgspec.convert(_entries("pictured.toml"), list[Pictured])}
+
+
+@lru_cache
+def named() -> Mapping[str, Kind]:
+    """Both, by name."""
+    return {**kinds(), **{name: each.kind() for name, each in pictured().items()}}
+
+
+def _entries(file: str) -> object:
+    return tomllib.loads(files("aigc.scenes").joinpath(file).read_text(encoding="utf-8"))["kind"]

@@ -1,4 +1,4 @@
-"""Everything that can be said, as one tree of words: the captions' own ways, the kinds' names and ``synonyms.toml``.
+"""Everything that can be said, as one tree of words: the captions' own ways, the kinds' words and ``synonyms.toml``.
 
 Words are cut small: letters, digits, or one Chinese character; articles are left out. So "hot-air balloon" and "hot air
 balloon", "3-D" and "3D" are the same, and Chinese needs no spaces.
@@ -19,7 +19,7 @@ from typing import NamedTuple
 import msgspec
 
 from aigc.scenes.concepts import NUMBERS, slot
-from aigc.scenes.kinds import kinds
+from aigc.scenes.kinds import named, pictured
 from aigc.scenes.words import Ways, Words, words
 
 if sys.version_info >= (3, 11):
@@ -182,7 +182,8 @@ def _entry(name: str, word: str) -> Entry:
 
 
 def _kinds(more: Ways) -> Iterator[tuple[str, Entry]]:
-    for name, kind in kinds().items():
+    more = {**more, **{name: list(each.words) for name, each in pictured().items()}}
+    for name, kind in named().items():
         entry = _entry("kind", name)
         yield kind.chinese, entry
         yield name, entry
@@ -212,7 +213,7 @@ def _colours(more: Ways) -> Iterator[tuple[str, Entry]]:
 
 
 def _counts(more: Ways) -> Iterator[tuple[str, Entry]]:
-    measures = {kind.measure for kind in kinds().values()} | {"位", "名", "幢", "栋", "株", "匹", "间"}
+    measures = {kind.measure for kind in named().values()} | {"位", "名", "幢", "栋", "株", "匹", "间"}
     for number, phrases in more.items():
         entry = _entry("count", number)
         for phrase in phrases:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from aigc.scenes.concepts import slot, value
-from aigc.scenes.kinds import kinds
+from aigc.scenes.kinds import named
 
 
 @dataclass(frozen=True)
@@ -123,4 +123,4 @@ def _drop(result: Related, unit: Unit) -> None:
 
 
 def _flies(unit: Unit) -> bool:
-    return kinds()[value(unit.grounded[-1].concept)].on == "sky"
+    return named()[value(unit.grounded[-1].concept)].on == "sky"

@@ -188,6 +188,15 @@ def test_a_prompt_of_nothing_but_words_that_the_model_was_not_taught_is_refused(
     assert caught.value.hint == "It draws, among others: fox."
 
 
+def test_a_model_from_before_a_kind_draws_what_stands_for_it_or_says_that_it_does_not_know_it() -> None:
+    before = range(1, NUMBERS["relation:behind"] + 1)
+    found = understood(ImageRequest(prompt="a green panda bear and a blue truck", seed=0), before, 8, STYLES)
+    assert [g["concept"] for g in found.facts["grounded"]] == ["count:1", "colour:blue", "kind:car"]
+    assert found.facts["unknown"] == ["panda bear", "green"]
+    with pytest.raises(UserError, match="nothing in the prompt means anything to this model: panda"):
+        understood(ImageRequest(prompt="a panda", seed=0), before, 8, STYLES)
+
+
 def test_a_style_is_as_if_the_prompt_said_it() -> None:
     one = understood(ImageRequest(prompt="a lake", style="oil", seed=0), range(1, 999), 8, STYLES)
     two = understood(ImageRequest(prompt="a lake, oil painting", seed=0), range(1, 999), 8, STYLES)

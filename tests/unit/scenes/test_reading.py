@@ -11,8 +11,9 @@ from aigc.errors import UserError
 from aigc.scenes import Caption, caption, sample
 from aigc.scenes.captions import Form, Language
 from aigc.scenes.concepts import CONCEPTS, FIRST, LATER, NUMBERS, PICTURE, SECOND, owners, slot
-from aigc.scenes.kinds import kinds
+from aigc.scenes.kinds import kinds, pictured
 from aigc.scenes.lexicon import Entry, _phrases, tokens, tree
+from aigc.scenes.limits import drawn, within
 from aigc.scenes.reading import read
 from aigc.scenes.vocabulary import BACKDROPS, COLOURS, EXTRAS, PLACES, SEASONS, STYLES, TIMES, WEATHERS
 
@@ -204,3 +205,40 @@ def test_a_number_and_a_colour_belong_to_the_thing_after_them_and_the_colour_of_
     for prompt, expected in said.items():
         concepts = read(prompt).concepts
         assert [x for pair in zip(concepts, owners(concepts), strict=True) for x in pair] == expected
+
+
+def test_kinds_that_are_only_named_are_concepts_with_a_stand_in_that_is_drawn() -> None:
+    assert len(CONCEPTS) <= 255
+    assert CONCEPTS[141:] == tuple(f"kind:{name}" for name in pictured())
+    assert not pictured().keys() & kinds().keys()
+    assert {each.instead for each in pictured().values()} <= {"", *kinds()}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "concepts"),
+    [
+        ("a red apple left of two pandas", "count:1 colour:red kind:apple relation:left of count:2 kind:panda"),
+        ("一只绿色的恐龙和三本书", "count:1 colour:green kind:dinosaur count:3 kind:book"),
+        ("a pink unicorn eating ice cream", "count:1 colour:pink kind:unicorn kind:ice cream"),
+        ("two pairs of scissors, a cup of coffee", "count:2 kind:pair of scissors count:1 kind:cup of coffee"),
+        ("红苹果", "colour:red kind:apple"),
+        ("蓝色的T恤贴纸", "colour:blue kind:T-shirt projection:sticker"),
+        ("蘋果和鑰匙", "kind:apple kind:key"),
+    ],
+)
+def test_kinds_that_are_only_named_are_read(prompt: str, concepts: str) -> None:
+    assert " ".join(read(prompt).concepts) == concepts
+
+
+def test_who_does_not_know_a_kind_takes_what_stands_for_it_or_names_it_with_all_that_belongs_to_it() -> None:
+    found = within(read("two green trucks"), drawn)
+    assert found.concepts == ("count:2", "colour:green", "kind:car")
+    assert [g.how for g in found.grounded] == ["word", "word", "near"]
+    found = within(read("a pink panda left of a red fox at a lake"), drawn)
+    assert found.concepts == ("count:1", "colour:red", "kind:fox", "place:lake")
+    assert set(found.unknown) == {"pink", "panda", "left of"}
+    found = within(read("a red fox left of a pink panda, a blue car"), drawn)
+    assert found.concepts == ("count:1", "colour:red", "kind:fox", "count:1", "colour:blue", "kind:car")
+    assert set(found.unknown) == {"pink", "panda", "left of"}
+    whole = read("a pink panda")
+    assert within(whole, lambda concept: True) == whole

@@ -1,0 +1,130 @@
+"""Archives of packages of the npm index, fetched without npm: one address for each, checked by sha256.
+
+Whose index it is decides npm's own configuration, as pip's does for wheels: the setting ``npm_index`` (or
+``NPM_CONFIG_REGISTRY``), else ``registry`` in ``~/.npmrc``, else the public index. A token that the file has for that
+index goes along.
+
+Source: docs.npmjs.com/cli/configuring-npm/npmrc; registry API, "GET /{package}/{version}".
+Knows: the index's addresses, npm's configuration file. Does not know: what is in the archives.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import quote, urlsplit
+
+from filelock import FileLock
+
+from aigc.errors import StoreError, UserError
+from aigc.settings import Settings
+from aigc.store.progress import OnProgress
+from aigc.store.sources.base import refuse_offline, storage_errors
+from aigc.store.sources.http import Download, Downloader
+
+PUBLIC = "https://registry.npmjs.org"
+_LINE = re.compile(r"\s*([^#;=\s][^=]*?)\s*=\s*(.*?)\s*")
+
+
+class Archive(Protocol):
+    """What to fetch."""
+
+    @property
+    def name(self) -> str:
+        """Of the package, with its scope."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Exactly."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Of the archive."""
+        ...
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the archive."""
+        ...
+
+    @property
+    def file(self) -> str:
+        """Its name in the folder."""
+        ...
+
+
+def fetch(
+    archives: Sequence[Archive],
+    folder: Path,
+    settings: Settings,
+    downloader: Downloader,
+    on_progress: OnProgress,
+    npmrc: Path | None = None,
+) -> None:
+    """Put archives into a folder; each appears there complete and checked, or not at all.
+
+    Args:
+        archives: what is missing there.
+        folder: made if it isn't there; what was fetched in part waits in it as ``.part``.
+        settings: whether the network may be used, and whose index.
+        downloader: goes on where it was interrupted, if the index supports it.
+        on_progress: hears about every step.
+        npmrc: npm's configuration file; None: the user's.
+
+    Raises:
+        StoreError: offline, not there, or not reachable.
+        ChecksumMismatch: the index has other bytes than those that were promised.
+        StorageFull: no room.
+    """
+    refuse_offline(settings, ", ".join(archive.name for archive in archives))
+    base, headers = index(settings, npmrc or Path.home() / ".npmrc")
+    total, before = sum(archive.size_bytes for archive in archives), 0
+    with storage_errors(f"{folder} can't be written"):
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):
+            for archive in archives:
+                final, part = folder / archive.file, folder / f"{archive.file}.part"
+                # Another process may have been faster.
+                if not final.exists():
+                    url = _address(base, archive, headers, downloader)
+                    wanted = Download(url, archive.file, headers, before, total, archive.sha256)
+                    downloader.download(wanted, part, on_progress)
+                    part.replace(final)
+                before += archive.size_bytes
+
+
+def index(settings: Settings, npmrc: Path) -> tuple[str, dict[str, str]]:
+    """Address of the index without a slash at its end, and headers that open it.
+
+    Raises:
+        UserError: it isn't an address, or the file names a variable where the address should be.
+    """
+    lines = npmrc.read_text("utf-8", "replace").splitlines() if npmrc.is_file() else []
+    found = {m[1]: m[2].strip("\"'") for line in lines if (m := _LINE.fullmatch(line))}
+    base = (settings.npm_index or found.get("registry") or PUBLIC).rstrip("/")
+    parts = urlsplit(base)
+    if parts.scheme not in ("http", "https") or not parts.hostname or "${" in base:
+        raise UserError(
+            f"the index of npm packages is {base!r}; accepted: an address that begins with https://",
+            hint="set AIGC_NPM_INDEX, or registry in ~/.npmrc",
+        )
+    token = found.get(f"//{base.split('://', 1)[1]}/:_authToken", "")
+    return base, {"Authorization": f"Bearer {token}"} if token and "${" not in token else {}
+
+
+def _address(base: str, archive: Archive, headers: dict[str, str], downloader: Downloader) -> str:
+    """Where the archive lies: the index says it, mirrors keep archives elsewhere."""
+    url = f"{base}/{quote(archive.name, safe='@')}/{archive.version}"
+    answer = downloader.get_json(url, headers)
+    try:
+        address = answer["dist"]["tarball"]  # type: ignore[index]
+    except (KeyError, TypeError) as error:
+        raise StoreError(f"{urlsplit(base).hostname} says of {archive.name} what npm packages don't say") from error
+    parts = urlsplit(str(address))
+    if parts.scheme != "https" and parts.hostname != urlsplit(base).hostname:
+        raise StoreError(f"{archive.name} lies at {parts.hostname} without encryption: refused")
+    return str(address)
