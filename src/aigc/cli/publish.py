@@ -126,6 +126,7 @@ def _newest(run: Path) -> list[Path]:
 def _card(model_id: str, run: Path, made: Published, notes: str, files: list[str]) -> str:
     """The model card: what is known from the run."""
     from aigc.recipes.base import public, read_run
+    from aigc.recipes.image.stickers.credits import credits
 
     kept = read_run(run)
     settings, before = public(kept["settings"]), kept.get("from")
@@ -145,7 +146,7 @@ def _card(model_id: str, run: Path, made: Published, notes: str, files: list[str
         *(f"| {name.replace('_', ' ')} | {value:.4g} |" for name, value in figures.items()),
         "",
     ]
-    lines.append(notes)
+    lines += [credits(settings["data"]), notes]
     lines += [f"![{Path(name).stem}]({name})\n" for name in files if name.endswith(".png")]
     lines += ["All settings:", "", "```json", json.dumps(settings, indent=1), "```", ""]
     return "\n".join(lines)

@@ -105,7 +105,7 @@ class ImagePainter:
                 param="background",
                 hint="model aigc-scenes draws stickers on nothing",
             )
-        words = understood(request, range(1, model.known + 1), model.concepts, model.styles)
+        words = understood(request, model.vocabulary, model.concepts, model.styles)
         if request.image is None:
             return self._from_nothing(request, words, int(steps), float(guidance))
         return self._from_picture(request, words, int(steps), float(guidance))

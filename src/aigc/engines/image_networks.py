@@ -6,7 +6,7 @@ Shapes: B batch, Z latent channels, H height, W width of the latent, T text toke
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +35,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Width of an attention head, of which the positions are made."""
     concepts: int
     """Most concepts that a prompt may name."""
-    known: int
-    """Highest number of a concept that was trained."""
+    known: int | frozenset[int]
+    """Numbers of the concepts that were trained; a whole number: all up to this one."""
     side: int
     """Of the square pictures that it was trained on, in pixels."""
     steps: int
@@ -46,6 +46,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Steps and guidance are in the weights: no others may be taken."""
     enlarger: EnlargerSettings | None = None
     """A restorer beside the other networks that doubles sides."""
+
+    @property
+    def vocabulary(self) -> Container[int]:
+        """What ``known`` stands for."""
+        return range(1, self.known + 1) if isinstance(self.known, int) else self.known
 
 
 class Networks:

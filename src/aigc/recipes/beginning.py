@@ -18,6 +18,7 @@ from torch import Tensor
 
 from aigc.errors import Conflict, InvalidModelFile, UserError
 from aigc.recipes.base import Recipe, keep_run, newest, public, read_run
+from aigc.recipes.image.taught import taught, teach
 from aigc.training.checkpoint import Checkpoint, Checkpoints, fill, read_tensors
 from aigc.training.config import from_dict, override
 from aigc.training.loop import UNTRAINED
@@ -49,6 +50,8 @@ class Beginning:
     settings: Mapping[str, Any]
     weights: Mapping[str, Tensor]
     """The averaged ones, under the names of the recipe's network."""
+    taught: Sequence[int] = ()
+    """Of a flow: numbers of the concepts that it has met."""
 
 
 def begin(recipe: Recipe, folder: Path, place: Path, assignments: Sequence[str]) -> None:
@@ -87,6 +90,8 @@ def begin(recipe: Recipe, folder: Path, place: Path, assignments: Sequence[str])
         fill(state, {name: _grown(name, x, state) for name, x in before.weights.items()}, before.name)
     except InvalidModelFile as error:
         raise InvalidModelFile(error.message, hint="leave out the settings that begin with model.") from error
+    if recipe.name == _FLOW:
+        teach(folder, before.taught)
     _lay_down(folder, recipe.name, config, state, {"name": before.name, "samples": before.samples})
 
 
@@ -100,7 +105,7 @@ def read(place: Path, recipe: str) -> Beginning:
     if not (place / "model.json").exists():
         told = past(place, recipe)
         settings, found = newest(place, recipe)
-        return Beginning(_name(place), told["samples"], settings, found.model)
+        return Beginning(_name(place), told["samples"], settings, found.model, taught(place))
     description = _description(place)
     told = description.get("training", {}).get(recipe)
     if told is None:
@@ -116,7 +121,9 @@ def read(place: Path, recipe: str) -> Beginning:
         for name, x in read_tensors(place / file).items()
         if name.startswith(there)
     }
-    return Beginning(description["id"], int(told["samples"]), told["settings"], weights)
+    known = description["settings"].get("known", ())
+    met = range(1, known + 1) if isinstance(known, int) else known
+    return Beginning(description["id"], int(told["samples"]), told["settings"], weights, met)
 
 
 def past(folder: Path, recipe: str) -> dict[str, Any]:

@@ -13,9 +13,11 @@ from typing import cast, get_args
 from aigc.errors import UserError
 from aigc.scenes import plausible
 from aigc.scenes.arrays import Dice
+from aigc.scenes.concepts import value
 from aigc.scenes.describe import Scene, Thing
-from aigc.scenes.kinds import kinds
+from aigc.scenes.kinds import kinds, pictured
 from aigc.scenes.layout import MOST, Bond, Item, sheet, view
+from aigc.scenes.limits import drawn, within
 from aigc.scenes.reading import Reading
 from aigc.scenes.vocabulary import (
     COLOURS,
@@ -69,7 +71,8 @@ def compose(
     """
     if panorama and transparent:
         raise UserError("a panorama has no transparent background", param="background", hint="Ask for one of the two.")
-    asked = wishes(reading.concepts)
+    asked = wishes(within(reading, drawn).concepts)
+    asked.unmet += [f"kind {value(c)}: {_undrawn(value(c))}" for c in reading.concepts if not drawn(c)]
     composer = _Composer(asked, seed, ratio)
     if style is not None:
         composer.insist(style)
@@ -308,6 +311,11 @@ class _Composer:
 
     def _dice(self, part: str) -> Dice:
         return Dice(self._seed, f"compose {part}")
+
+
+def _undrawn(kind: str) -> str:
+    instead = pictured()[kind].instead
+    return f"a {instead} is drawn in its place" if instead else "nothing here draws it"
 
 
 def _unseen(extra: Extra, place: Place, season: Season | None, time: Time, weather: Weather) -> str:

@@ -21,10 +21,11 @@ from filelock import FileLock
 from aigc.errors import StoreError, UserError
 from aigc.settings import Settings
 from aigc.store.progress import OnProgress
-from aigc.store.sources.base import refuse_offline, storage_errors
+from aigc.store.sources.base import storage_errors
 from aigc.store.sources.http import Download, Downloader
 
 PUBLIC = "https://registry.npmjs.org"
+_OTHER_WAYS = "AIGC_NPM_INDEX names another index; with AIGC_OFFLINE=1 the command lists what to fetch by hand"
 _LINE = re.compile(r"\s*([^#;=\s][^=]*?)\s*=\s*(.*?)\s*")
 
 
@@ -80,7 +81,11 @@ def fetch(
         ChecksumMismatch: the index has other bytes than those that were promised.
         StorageFull: no room.
     """
-    refuse_offline(settings, ", ".join(archive.name for archive in archives))
+    if settings.offline:
+        raise StoreError(
+            f"{len(archives)} archives would have to be fetched, but the setting `offline` (AIGC_OFFLINE) is on",
+            hint=_by_hand(archives, folder),
+        )
     base, headers = index(settings, npmrc or Path.home() / ".npmrc")
     total, before = sum(archive.size_bytes for archive in archives), 0
     with storage_errors(f"{folder} can't be written"):
@@ -91,10 +96,18 @@ def fetch(
                 # Another process may have been faster.
                 if not final.exists():
                     url = _address(base, archive, headers, downloader)
-                    wanted = Download(url, archive.file, headers, before, total, archive.sha256)
+                    # A token is for the index, not for wherever it keeps archives.
+                    own = headers if urlsplit(url).netloc == urlsplit(base).netloc else {}
+                    wanted = Download(url, archive.file, own, before, total, archive.sha256)
                     downloader.download(wanted, part, on_progress)
                     part.replace(final)
                 before += archive.size_bytes
+
+
+def _by_hand(archives: Sequence[Archive], folder: Path) -> str:
+    """How to do without a network."""
+    wanted = ", ".join(f"{archive.name}@{archive.version} as {archive.file}" for archive in archives)
+    return f"switch it off for this command (AIGC_OFFLINE=0), or put these npm archives into {folder}: {wanted}"
 
 
 def index(settings: Settings, npmrc: Path) -> tuple[str, dict[str, str]]:
@@ -119,7 +132,10 @@ def index(settings: Settings, npmrc: Path) -> tuple[str, dict[str, str]]:
 def _address(base: str, archive: Archive, headers: dict[str, str], downloader: Downloader) -> str:
     """Where the archive lies: the index says it, mirrors keep archives elsewhere."""
     url = f"{base}/{quote(archive.name, safe='@')}/{archive.version}"
-    answer = downloader.get_json(url, headers)
+    try:
+        answer = downloader.get_json(url, headers)
+    except StoreError as error:
+        raise StoreError(f"{archive.name} can't be fetched: {error.message}", hint=_OTHER_WAYS) from error
     try:
         address = answer["dist"]["tarball"]  # type: ignore[index]
     except (KeyError, TypeError) as error:

@@ -144,3 +144,9 @@ def test_a_style_given_twice_must_be_the_same() -> None:
     assert scene("a lake", style="oil").style == scene("a lake, oil painting").style == "oil"
     with pytest.raises(UserError, match="style is 'oil', but the prompt says 'flat'"):
         made("a lake, flat illustration", style="oil")
+
+
+def test_a_kind_that_nothing_here_draws_is_named_and_one_with_a_stand_in_is_drawn_as_that() -> None:
+    found = made("a panda and a green truck on a meadow")
+    assert [(thing.kind, thing.colour) for thing in found.scene.things] == [("car", "green")]
+    assert found.unmet == ("kind panda: nothing here draws it", "kind truck: a car is drawn in its place")

@@ -68,7 +68,7 @@ def _paint(painter: ImagePainter, request: ImageRequest, index: int = 0) -> tupl
 
 
 def test_the_same_request_gives_the_same_pixels_and_another_seed_others(painter: ImagePainter) -> None:
-    request = ImageRequest(prompt="a lake", seed=3, steps=2, **SMALL)
+    request = ImageRequest(prompt="a red background", seed=3, steps=2, **SMALL)
     first, told = _paint(painter, request)
     assert (first.width, first.height, first.channels) == (64, 64, 3)
     assert told == [(1, 3, False), (2, 3, False), (3, 3, False)]
@@ -78,12 +78,14 @@ def test_the_same_request_gives_the_same_pixels_and_another_seed_others(painter:
 
 
 def test_previews_are_as_many_as_were_asked_for(painter: ImagePainter) -> None:
-    _, told = _paint(painter, ImageRequest(prompt="a lake", seed=0, steps=6, previews=3, **SMALL))
+    _, told = _paint(painter, ImageRequest(prompt="a red background", seed=0, steps=6, previews=3, **SMALL))
     assert sum(shown for _, _, shown in told) == 3
 
 
 def test_a_panorama_has_no_seam(painter: ImagePainter) -> None:
-    image, _ = _paint(painter, ImageRequest(prompt="a lake", seed=0, steps=3, width=128, height=64, panorama=True))
+    image, _ = _paint(
+        painter, ImageRequest(prompt="a red background", seed=0, steps=3, width=128, height=64, panorama=True)
+    )
     pixels = rasters.to_array(image).astype(int)
     steps = np.abs(np.diff(pixels, axis=1)).mean((0, 2))
     seam = np.abs(pixels[:, 0] - pixels[:, -1]).mean()
@@ -95,7 +97,9 @@ def test_an_edit_keeps_the_size_and_what_the_mask_keeps(painter: ImagePainter) -
     mask = np.zeros((90, 130), np.uint8)
     mask[30:60, 40:80] = 255
     image = rasters.from_array(pixels)
-    out, _ = _paint(painter, ImageRequest(prompt="a lake", seed=0, steps=2, image=image, mask=rasters.from_array(mask)))
+    out, _ = _paint(
+        painter, ImageRequest(prompt="a red background", seed=0, steps=2, image=image, mask=rasters.from_array(mask))
+    )
     made = rasters.to_array(out)
     assert np.array_equal(made[mask == 0], pixels[mask == 0])
     assert not np.array_equal(made[mask > 0], pixels[mask > 0])
@@ -120,7 +124,7 @@ def test_an_edit_keeps_the_size_and_what_the_mask_keeps(painter: ImagePainter) -
     ],
 )
 def test_what_it_can_not_do_is_refused_by_name(painter: ImagePainter, change: dict[str, object], param: str) -> None:
-    request = msgspec.structs.replace(ImageRequest(prompt="a lake", seed=0, **SMALL), **change)
+    request = msgspec.structs.replace(ImageRequest(prompt="a red background", seed=0, **SMALL), **change)
     with pytest.raises(UserError) as caught:
         painter.check(request)
     assert caught.value.param == param
@@ -161,7 +165,7 @@ def test_a_folder_without_a_run_and_a_run_that_is_not_served_are_refused(tmp_pat
 
 
 def test_the_sides_are_doubled_by_the_restorer(painter: ImagePainter) -> None:
-    image, told = _paint(painter, ImageRequest(prompt="a lake", seed=0, steps=2, width=256, height=256))
+    image, told = _paint(painter, ImageRequest(prompt="a red background", seed=0, steps=2, width=256, height=256))
     assert (image.width, image.height) == (256, 256)
     assert len(told) == 2 + 1 + 2
 
@@ -176,7 +180,7 @@ def test_a_published_model_is_installed_and_served_under_its_name(
     publish(runs / "flow", name="mine", enlarger=None, into=None, notes=None, replace=True)
     with Client() as client:
         assert {m.id: m.capabilities for m in client.models()}["mine"] == ("image", "image_edit", "panorama")
-        made = client.generate("a lake", model="mine", width=64, height=64, seed=1, steps=2)
+        made = client.generate("a red background", model="mine", width=64, height=64, seed=1, steps=2)
     assert made.images[0].size == (64, 64)
 
 
@@ -189,7 +193,7 @@ def test_a_pupil_goes_its_teachers_way_in_few_steps_and_takes_no_others(runs: Pa
     assert made.finished
     publish(tmp_path / "few", name="few", enlarger=None, into=tmp_path / "model", notes=None, replace=False)
     pupil = _open(tmp_path / "model")
-    request = ImageRequest(prompt="a lake", seed=0, **SMALL)
+    request = ImageRequest(prompt="a red background", seed=0, **SMALL)
     _, told = _paint(pupil, request)
     assert len(told) == 2 + 1
     for change, param in (({"steps": 3}, "steps"), ({"guidance": 2.0}, "guidance")):

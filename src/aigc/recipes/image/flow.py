@@ -25,6 +25,7 @@ from aigc.recipes.base import Recipe, Setup, newest
 from aigc.recipes.image.flow_net import Flow
 from aigc.recipes.image.latents import Habits, Latents, Part, encode, load_vae
 from aigc.recipes.image.shorten import Shortened
+from aigc.recipes.image.taught import teach
 from aigc.scenes.concepts import NUMBERS
 from aigc.training.checkpoint import Checkpoint, fill
 from aigc.training.config import TrainConfig, from_dict
@@ -128,6 +129,7 @@ def make(setup: Setup) -> tuple[FlowTask, Latents]:
     for pool in setup.pools:
         parts += encode(pool, config.pictures, vae, setup.device, keep, config.concepts)
         held += encode(pool, 1, vae, setup.device, keep, config.concepts, held_out=True)
+    teach(setup.folder, {int(n) for p in parts for texts in (p.english, p.chinese) for n in torch.cat(texts).unique()})
     return FlowTask(config, vae, held, parts, teacher), Latents(parts, _habits(config))
 
 

@@ -22,7 +22,7 @@ from aigc.recipes.image.export import Published, difference, rounded, to_onnx
 from aigc.recipes.image.flow import FlowRecipe, load_flow
 from aigc.recipes.image.latents import load_vae
 from aigc.recipes.image.publish_restorer import enlarger_of
-from aigc.scenes.concepts import CONCEPTS
+from aigc.recipes.image.taught import taught
 from aigc.scenes.vocabulary import STYLES
 
 _MEMORY_BYTES = 640 * 2**20
@@ -83,7 +83,7 @@ def publish_flow(folder: Path, enlarger: Path | None = None) -> Published:
         "patch": config.model.patch,
         "head": config.model.width // config.model.heads,
         "concepts": config.concepts,
-        "known": len(CONCEPTS),
+        "known": taught(folder),
         "side": config.side,
         "steps": config.sample_steps,
         "guidance": 1.0 if config.teacher else config.guidance,

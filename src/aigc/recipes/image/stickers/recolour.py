@@ -56,7 +56,8 @@ def from_lab(lab: Floats) -> NDArray[np.uint8]:
     """(N, 3) OKLab to bytes of a screen; what a screen can't show is cut."""
     linear = np.clip((lab @ _FROM_LAB.T) ** 3 @ _FROM_LMS.T, 0, 1)
     share = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return np.round(share * 255).astype(np.uint8)
+    rgb: RGBA = np.round(share * 255).astype(np.uint8)
+    return rgb
 
 
 def word(lightness: float, chroma: float, hue: float) -> Colour | None:
@@ -115,7 +116,7 @@ class Look:
         angle = np.radians(new[:, 2])
         target = np.stack([new[:, 0], new[:, 1] * np.cos(angle), new[:, 1] * np.sin(angle)], axis=1)
         weight = _alike(lab, self._centre)[:, None]
-        changed = rgba.copy()
+        changed: RGBA = rgba.copy()
         changed[seen, :3] = from_lab((lab + (target - lab) * weight).astype(np.float32))
         return changed
 

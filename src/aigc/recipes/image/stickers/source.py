@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 from aigc.errors import UserError
 from aigc.recipes.image.stickers.figures import RGBA, Figure, figures, pixels
@@ -202,6 +202,6 @@ def _placed(dice: Dice, company: Sequence[_Chosen], art: Figures) -> tuple[Thing
             size = min(0.6, share / 2 * 0.92 / aspect) * dice.between(0.88, 1.0)
         x = -share * (len(company) - 1) / 2 + share * place + dice.between(-0.02, 0.02)
         y = dice.between(-0.03, 0.03) - size / 2
-        facing = dice.pick(("right", "left"))
+        facing: Literal["left", "right"] = dice.pick(("right", "left"))
         things.append(Thing(name, colour, round(x, 3), round(size, 3), round(y, 3), facing, number))
     return tuple(things)
