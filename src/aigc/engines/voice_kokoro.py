@@ -19,7 +19,7 @@ from aigc.sounds.levels import Floats
 from aigc.types import EngineFile
 
 MODEL, VOICES, VOCABULARY = "kokoro.onnx", "voices.npz", "vocab.json"
-_MEMORY_BYTES = 800_000_000
+_MEMORY_BYTES = 1_400_000_000
 _MOST_TOKENS = 508
 _STYLE = (510, 1, 256)
 

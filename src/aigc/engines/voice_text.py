@@ -20,9 +20,9 @@ Language = Literal["en", "zh"]
 
 _SENTENCE_PAUSE, _LINE_PAUSE, _CLAUSE_PAUSE = 0.32, 0.55, 0.1
 """Seconds of silence at speed 1."""
-_MOST = {"en": 240, "zh": 32}
-"""Characters of a piece; Chinese has fewer, and takes longer to compute."""
-_FIRST = {"en": 100, "zh": 20}
+_MOST = {"en": 240, "zh": 20}
+"""Characters of a piece; each Chinese one takes the model 50 MB more, and long pieces take longer than their parts."""
+_FIRST = {"en": 100, "zh": 16}
 """The same for the first piece: somebody waits for it."""
 _NO_END = frozenset(
     "mr mrs ms dr prof st rev hon sen rep gov gen col capt lt sgt jr sr vs etc eg ie inc ltd co corp no vol".split()
