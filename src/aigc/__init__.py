@@ -10,6 +10,7 @@
     aigc.embed(["one text", "another"]).vectors
     aigc.generate("a lake under mountains at dawn", seed=7).save("lake.png")
     aigc.speak("Good morning!").save("morning.mp3")
+    aigc.transcribe("talk.mp3").text
 
 The models run in this process, or on the server that `base_url` (or ``AIGC_BASE_URL``) names, or on the one that
 ``aigc serve`` started on this machine. Errors are the classes of `aigc.errors`.
@@ -37,10 +38,23 @@ if TYPE_CHECKING:
         ToolCall,
         Usage,
     )
-    from aigc.client.simple import chat, complete, edit, embed, generate, panorama, restore, speak, vary
+    from aigc.client.simple import (
+        chat,
+        complete,
+        edit,
+        embed,
+        generate,
+        panorama,
+        restore,
+        speak,
+        transcribe,
+        translate,
+        vary,
+    )
     from aigc.client.speech import Speech, SpeechProgress
     from aigc.client.stream import AsyncStream, Stream
     from aigc.client.sync import Client
+    from aigc.client.transcript_results import Transcript, TranscriptProgress
     from aigc.client.voice import AsyncVoiceSession, Spoken, VoiceSession
     from aigc.errors import AigcError
 
@@ -74,6 +88,8 @@ _HOMES = {
     "Stream": "aigc.client.stream",
     "TokenLogprob": "aigc.client.results",
     "ToolCall": "aigc.client.results",
+    "Transcript": "aigc.client.transcript_results",
+    "TranscriptProgress": "aigc.client.transcript_results",
     "Usage": "aigc.client.results",
     "VoiceSession": "aigc.client.voice",
     "chat": "aigc.client.simple",
@@ -84,6 +100,8 @@ _HOMES = {
     "panorama": "aigc.client.simple",
     "restore": "aigc.client.simple",
     "speak": "aigc.client.simple",
+    "transcribe": "aigc.client.simple",
+    "translate": "aigc.client.simple",
     "vary": "aigc.client.simple",
 }
 
@@ -108,6 +126,8 @@ __all__ = [
     "Stream",
     "TokenLogprob",
     "ToolCall",
+    "Transcript",
+    "TranscriptProgress",
     "Usage",
     "VoiceSession",
     "__version__",
@@ -122,6 +142,8 @@ __all__ = [
     "panorama",
     "restore",
     "speak",
+    "transcribe",
+    "translate",
     "vary",
 ]
 

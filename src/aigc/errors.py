@@ -8,6 +8,7 @@
       |   - ContextOverflow        prompt + answer exceed the context         400 context_length_exceeded
       |   - InvalidSchema          a schema or grammar that can't be enforced 400 invalid_json_schema
       |   - InvalidPicture         a file that is no picture, or a bad one    400 invalid_image_file
+      |   - InvalidSound           a file without sound, or a damaged one     400 invalid_audio_file
       |   - TooLarge               body, header or file over its limit        413 request_too_large
       |   - AuthenticationFailed   no key, or a wrong one                     401 invalid_api_key
       |   - Forbidden              the key may not do this                    403 permission_denied
@@ -100,6 +101,12 @@ class InvalidPicture(UserError):
     """A file that is no picture, a damaged one, or one of a kind that isn't read; or a mask that masks nothing."""
 
     code = "invalid_image_file"
+
+
+class InvalidSound(UserError):
+    """A file without sound, a damaged one, or one of a kind that isn't read; the message says how far it went."""
+
+    code = "invalid_audio_file"
 
 
 class TooLarge(UserError):

@@ -145,6 +145,10 @@ class Settings:
     grace_seconds: float = _setting(30.0, "How long running answers may go on after SIGTERM.")
     max_body_bytes: int = _setting(8 * 2**20, "Longest request body.")
     max_upload_bytes: int = _setting(70 * 2**20, "Longest body of a request that brings pictures.")
+    max_sound_bytes: int = _setting(512 * 2**20, "Longest body of a request that brings sound; it is kept on the disk.")
+    max_sound_seconds: float = _setting(
+        12 * 3600.0, "Longest sound that is written down, in seconds of sound, however small its file is."
+    )
     body_seconds: float = _setting(30.0, "Longest time that a client may take to send its request.")
     stored_days: float = _setting(30.0, "Days that a chat with `store: true` is kept; 0: until somebody deletes it.")
     stored_completions: int = _setting(

@@ -6,14 +6,18 @@ import base64
 import io
 import json
 import sys
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from PIL import Image
 
+from aigc.client.wire import form_fields
 from live_server import Live, live
+from tiny_voice import RATE, tone
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -51,6 +55,20 @@ def picture_file(*, mask: bool = False) -> bytes:
     out = io.BytesIO()
     image.save(out, "PNG")
     return out.getvalue()
+
+
+def recording() -> bytes:
+    """A tenth of a second of a tone, as WAV."""
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(tone(0.1))
+    return out.getvalue()
+
+
+RECORDING = recording()
 
 
 def user(content: Any) -> list[dict[str, Any]]:
@@ -189,6 +207,28 @@ SPEECH: Cases = {
     "stream_format": ([{"stream_format": "audio"}, {"stream_format": "sse"}], []),
     "instructions": ([], ["like a pirate"]),
 }
+WRITTEN: Cases = {
+    "file": ([{"file": RECORDING}], []),
+    "model": ([{"model": "whisper-1"}, {"model": "gpt-4o-transcribe"}, {"model": "whisper-base"}], []),
+    "prompt": ([{"prompt": "what was said before"}], []),
+    "response_format": ([{"response_format": one} for one in ("json", "text", "srt", "verbose_json", "vtt")], []),
+    "temperature": ([{"temperature": 0}, {"temperature": 1}], []),
+}
+TRANSCRIPTION: Cases = WRITTEN | {
+    "response_format": (WRITTEN["response_format"][0], ["diarized_json"]),
+    "language": ([{"language": "en"}], []),
+    "languages": ([], [["en", "de"]]),
+    "keywords": ([], [["Köln"]]),
+    "include": ([], [["logprobs"]]),
+    "timestamp_granularities": (
+        [{"timestamp_granularities": ["word", "segment"], "response_format": "verbose_json"}],
+        [],
+    ),
+    "stream": ([{"stream": True}, {"stream": False}], []),
+    "chunking_strategy": ([{"chunking_strategy": "auto"}], ["server_vad"]),
+    "known_speaker_names": ([], [["Ann"]]),
+    "known_speaker_references": ([], [["data:audio/wav;base64,AA=="]]),
+}
 ENDPOINTS: dict[str, tuple[str, dict[str, Any], Cases]] = {
     "CreateChatCompletionRequest": ("/v1/chat/completions", {"model": "default", "messages": user("hi")}, CHAT),
     "CreateCompletionRequest": ("/v1/completions", {"model": "default", "prompt": "hi"}, COMPLETION),
@@ -197,7 +237,22 @@ ENDPOINTS: dict[str, tuple[str, dict[str, Any], Cases]] = {
     "CreateImageEditRequest": ("/v1/images/edits", {"prompt": "hi", "image": PICTURE}, EDIT),
     "CreateImageVariationRequest": ("/v1/images/variations", {"image": PICTURE}, VARIATION),
     "CreateSpeechRequest": ("/v1/audio/speech", {"model": "tts-1", "input": "hi", "voice": "alloy"}, SPEECH),
+    "CreateTranscriptionRequest": (
+        "/v1/audio/transcriptions",
+        {"model": "whisper-1", "file": RECORDING},
+        TRANSCRIPTION,
+    ),
+    "CreateTranslationRequest": ("/v1/audio/translations", {"model": "whisper-1", "file": RECORDING}, WRITTEN),
 }
+
+
+def post(client: httpx.Client, path: str, body: dict[str, Any]) -> httpx.Response:
+    """As JSON, or as a form where a file comes along."""
+    if not any(isinstance(value, bytes) for value in body.values()):
+        return client.post(path, json=body)
+    files = {name: (f"{name}.wav", value) for name, value in body.items() if isinstance(value, bytes)}
+    rest = {name: value for name, value in body.items() if name not in files and value is not None}
+    return client.post(path, data=form_fields(rest), files=files)
 
 
 def properties(schema: dict[str, Any]) -> set[str]:
@@ -248,7 +303,7 @@ REFUSED = [(name, parameter, value) for name, parameter, _, refused in ALL for v
 def test_what_is_honoured_is_answered(server: Live, name: str, parameter: str, extra: dict[str, Any]) -> None:
     path, body, _ = ENDPOINTS[name]
     with server.client() as client:
-        response = client.post(path, json=body | extra)
+        response = post(client, path, body | extra)
     assert response.status_code == 200, response.text
 
 
@@ -256,7 +311,7 @@ def test_what_is_honoured_is_answered(server: Live, name: str, parameter: str, e
 def test_what_is_refused_is_refused_by_name(server: Live, name: str, parameter: str, value: Any) -> None:
     path, body, _ = ENDPOINTS[name]
     with server.client() as client:
-        response = client.post(path, json=body | {parameter: value})
+        response = post(client, path, body | {parameter: value})
     error = response.json()["error"]
     assert response.status_code == 400
     assert error["code"] == "unsupported_parameter"
@@ -269,7 +324,7 @@ def test_null_means_absent(server: Live, name: str) -> None:
     path, body, cases = ENDPOINTS[name]
     with server.client() as client:
         for parameter in sorted(set(cases) - set(body)):
-            response = client.post(path, json=body | {parameter: None})
+            response = post(client, path, body | {parameter: None})
             assert response.status_code == 200, (parameter, response.text)
 
 
@@ -277,7 +332,7 @@ def test_null_means_absent(server: Live, name: str) -> None:
 def test_an_unknown_field_is_refused_by_name(server: Live, name: str) -> None:
     path, body, _ = ENDPOINTS[name]
     with server.client() as client:
-        error = client.post(path, json=body | {"temprature": 1}).json()["error"]
+        error = post(client, path, body | {"temprature": 1}).json()["error"]
     assert (error["code"], error["param"]) == ("unknown_parameter", "temprature")
 
 

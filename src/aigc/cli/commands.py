@@ -25,6 +25,7 @@ PLACES = {
     "edit": ("aigc.cli.edit", "Change a picture by words, a mask or a style."),
     "restore": ("aigc.cli.restore", "Mend a photograph."),
     "speak": ("aigc.cli.speak", "Speak a text, or write it to a sound file."),
+    "listen": ("aigc.cli.listen", "Write down what is said in a sound file."),
     "panorama": ("aigc.cli.image", "Make a picture of all that is around."),
     "pull": ("aigc.cli.models", "Fetch and install a model."),
     "list": ("aigc.cli.models", "List the installed models."),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import httpx
 
@@ -79,7 +79,11 @@ class BaseClient:
         }
 
     def _request(
-        self, method: str, path: str, body: Mapping[str, Any] | None, files: Mapping[str, bytes] | None = None
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        files: Mapping[str, bytes | BinaryIO] | None = None,
     ) -> dict[str, Any]:
         """Arguments for httpx's ``build_request``; with files, the body is a form of several parts."""
         found: dict[str, Any] = {"method": method, "url": f"{self._url}/{path.lstrip('/')}"}

@@ -211,7 +211,7 @@ def restore(
     return PictureRequest("images/restorations", fields, _files(image, mask), 1, on_progress)
 
 
-def as_method(build: Callable[..., PictureRequest], call: Callable[..., Any]) -> None:
+def as_method(build: Callable[..., Any], call: Callable[..., Any]) -> None:
     """Give ``call``, which takes a client and then what ``build`` takes, the words and the signature of ``build``."""
     signature = inspect.signature(build)
     client = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)

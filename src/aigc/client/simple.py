@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, overload
 
-from aigc.client import picture_requests
+from aigc.client import picture_requests, transcript_requests
 
 if TYPE_CHECKING:
     from aigc.client.picture_requests import PictureRequest
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from aigc.client.speech import Speech
     from aigc.client.stream import Stream
     from aigc.client.sync import Client
+    from aigc.client.transcript_requests import TranscriptAsk
+    from aigc.client.transcript_results import Transcript
     from aigc.client.wire import Prompt
 
 _lock = threading.Lock()
@@ -102,6 +104,7 @@ def speak(
 
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")
 
 
 def _asks(build: Callable[P, PictureRequest]) -> Callable[P, PictureAnswer]:
@@ -114,8 +117,20 @@ def _asks(build: Callable[P, PictureRequest]) -> Callable[P, PictureAnswer]:
     return ask
 
 
+def _listens(build: Callable[Q, TranscriptAsk]) -> Callable[Q, Transcript]:
+    """The function that sends what ``build`` makes."""
+
+    @functools.wraps(build)
+    def ask(*args: Q.args, **kwargs: Q.kwargs) -> Transcript:
+        return default_client().transcript(build(*args, **kwargs))
+
+    return ask
+
+
 generate = _asks(picture_requests.generate)
 edit = _asks(picture_requests.edit)
 vary = _asks(picture_requests.vary)
 restore = _asks(picture_requests.restore)
 panorama = _asks(picture_requests.panorama)
+transcribe = _listens(transcript_requests.transcribe)
+translate = _listens(transcript_requests.translate)

@@ -10,17 +10,27 @@ import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, overload
+from typing import TYPE_CHECKING, Any, BinaryIO, Concatenate, Literal, ParamSpec, overload
 
 import httpx
 
-from aigc.client import picture_requests, picture_results, results, speech, wire
+from aigc.client import (
+    picture_requests,
+    picture_results,
+    results,
+    speech,
+    transcript_requests,
+    transcript_results,
+    wire,
+)
 from aigc.client.base import BaseClient, read
 from aigc.client.picture_events import PictureEvents
 from aigc.client.picture_requests import PictureRequest
 from aigc.client.picture_results import PictureAnswer
 from aigc.client.results import ChatAnswer, Completion, EmbeddingResult, ModelInfo
 from aigc.client.stream import Build, Result, Stream
+from aigc.client.transcript_requests import TranscriptAsk
+from aigc.client.transcript_results import Transcript, TranscriptEvents
 from aigc.client.wire import Prompt
 from aigc.errors import AigcError
 
@@ -36,6 +46,16 @@ def _asks(build: Callable[P, PictureRequest]) -> Callable[Concatenate[Client, P]
 
     def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> PictureAnswer:
         return self.pictures(build(*args, **kwargs))
+
+    picture_requests.as_method(build, method)
+    return method
+
+
+def _listens(build: Callable[P, TranscriptAsk]) -> Callable[Concatenate[Client, P], Transcript]:
+    """The method that sends what ``build`` makes."""
+
+    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> Transcript:
+        return self.transcript(build(*args, **kwargs))
 
     picture_requests.as_method(build, method)
     return method
@@ -179,6 +199,24 @@ class Client(BaseClient):
             parts.add(section, response.content, response.headers.get("x-voice"))
         return parts.whole()
 
+    def transcript(self, ask: TranscriptAsk) -> Transcript:
+        """Send a request that `aigc.client.transcript_requests` made; `transcribe` and `translate` do both in one."""
+        stream = ask.on_progress is not None
+        with ask.files() as files:
+            response = self._send("POST", ask.path, ask.body, stream=stream, files=files)
+        if ask.on_progress is None:
+            found: Transcript = read(transcript_results.transcript, self._json(response))
+            return found
+        events = TranscriptEvents(translated=ask.translated)
+        with contextlib.closing(response):
+            for chunk in self._chunks(response):
+                for progress in events.feed(chunk):
+                    ask.on_progress(progress)
+        return events.answer()
+
+    transcribe = _listens(transcript_requests.transcribe)
+    translate = _listens(transcript_requests.translate)
+
     def models(self) -> list[ModelInfo]:
         """The models that can be asked."""
         found: list[ModelInfo] = read(results.models, self.request("GET", "models"))
@@ -226,7 +264,7 @@ class Client(BaseClient):
         body: Mapping[str, Any] | None,
         *,
         stream: bool,
-        files: Mapping[str, bytes] | None = None,
+        files: Mapping[str, bytes | BinaryIO] | None = None,
     ) -> httpx.Response:
         request = self._request(method, path, body, files)
         for attempt in itertools.count():

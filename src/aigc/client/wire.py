@@ -52,13 +52,18 @@ def body(fields: dict[str, Any], stream: bool, params: Mapping[str, Any]) -> dic
     return fields
 
 
-def form_fields(fields: Mapping[str, Any]) -> dict[str, str]:
-    """JSON values as a form with several parts has them. Raises: UserError: a list or an object."""
-    found = {}
+def form_fields(fields: Mapping[str, Any]) -> dict[str, str | list[str]]:
+    """JSON values as a form with several parts has them. Raises: UserError: an object, or a list of no texts."""
+    found: dict[str, str | list[str]] = {}
     for name, value in fields.items():
+        if isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
+            found[f"{name}[]"] = [*value]
+            continue
         if not isinstance(value, str | int | float):
             kind = type(value).__name__
-            raise UserError(f"{name} is of type {kind}; accepted: text, a number, true or false", param=name)
+            raise UserError(
+                f"{name} is of type {kind}; accepted: text, a number, true or false, a list of texts", param=name
+            )
         found[name] = str(value).lower() if isinstance(value, bool) else str(value)
     return found
 

@@ -231,7 +231,9 @@ class Listener(Protocol):
         ...
 
     def listen(self, request: TranscribeRequest) -> Iterator[TranscriptEvent]:
-        """The transcript of a request that was checked: `TranscriptStarted`, then steps and segments in their order.
+        """The transcript of a request that was checked: `TranscriptStarted`, then segments in their order.
+
+        Steps come in between, and before: of a sound that begins with silence the language is not known for a while.
 
         It is left in the middle where nobody waits any more. Memory does not grow with the length of the sound.
 

@@ -120,6 +120,13 @@ _ENGINES = {
         package=("hibari", "hibari-tts"),
         prepare=("aigc.engines.voice_kokoro", "prepare"),
     ),
+    "whisper": _Engine(
+        module="aigc.engines.whisper",
+        attribute="WhisperListener",
+        kind="listener",
+        package=("faster_whisper", "faster-whisper"),
+        prepare=("aigc.engines.whisper_folder", "prepare"),
+    ),
     "echo": _Engine(module="aigc.engines.echo", attribute="EchoEngine", kind="text", features=ALL),
 }
 """In order of preference where a file suits several."""
@@ -161,11 +168,13 @@ def engines_for(weights: Path) -> Sequence[str]:
     Raises:
         InvalidModelFile: it begins like a model file and isn't one, or it can't be read.
     """
-    from aigc.engines import diffusers_folder, e5_file, gguf_header, model_folder, openvino_convert
+    from aigc.engines import diffusers_folder, e5_file, gguf_header, model_folder, openvino_convert, whisper_folder
 
     if weights.is_dir():
         if (weights / model_folder.DESCRIPTION).exists():
             return [model_folder.read(weights).engine]
+        if whisper_folder.is_whisper(weights):
+            return ["whisper"]
         return ["diffusers"] if diffusers_folder.is_pipeline(weights) else []
     try:
         if gguf_header.is_gguf(weights):

@@ -42,9 +42,11 @@ from aigc.server.observe import Observe
 from aigc.server.ports import Runtime
 from aigc.server.realtime.router import Realtime
 from aigc.server.speech import router as speech
+from aigc.server.spool import Spooler
 from aigc.server.stored import router as stored
 from aigc.server.system import router as system
 from aigc.server.tokenize import router as tokenize
+from aigc.server.transcripts import router as transcripts
 from aigc.settings import Settings
 
 
@@ -71,6 +73,7 @@ def create_app(settings: Settings, runtime: Runtime, keys: Keys, *, page: bool =
     sessions = Sessions(keys.database, settings.api_key or "")
     pictures = Pictures(keys.database)
     jobs = Jobs(runtime, pictures)
+    spooler = Spooler(settings.home)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -85,6 +88,7 @@ def create_app(settings: Settings, runtime: Runtime, keys: Keys, *, page: bool =
         finally:
             await jobs.close()
             await runtime.close()
+            spooler.close()
 
     app = FastAPI(
         title="aigc",
@@ -109,6 +113,7 @@ def create_app(settings: Settings, runtime: Runtime, keys: Keys, *, page: bool =
         embeddings.create(runtime),
         images.create(runtime, pictures, jobs),
         speech.create(runtime),
+        transcripts.create(runtime, settings.max_sound_seconds),
         tokenize.create(runtime),
         models.create(runtime),  # after those whose paths begin with /v1/engines/{engine}
         system.create(runtime, metrics, app.version),
@@ -123,7 +128,15 @@ def create_app(settings: Settings, runtime: Runtime, keys: Keys, *, page: bool =
     # The last one added is the outermost.
     public = PUBLIC | files.keys()
     app.add_middleware(Idempotency, replies=replies)
-    app.add_middleware(BodyLimit, settings=settings, closing=closing, public=public, uploads=images.UPLOADS)
+    app.add_middleware(
+        BodyLimit,
+        settings=settings,
+        closing=closing,
+        public=public,
+        uploads=images.UPLOADS,
+        spooled=transcripts.UPLOADS,
+        spooler=spooler,
+    )
     app.add_middleware(Auth, keys=keys, sessions=sessions, public=public, origins=settings.cors_origins)
     app.add_middleware(HostCheck, settings=settings)
     app.add_middleware(HeaderLimit)

@@ -54,7 +54,9 @@ def only(*values: object, reason: str) -> BeforeValidator:
     """A field of which only some values can be honoured."""
 
     def check(value: Any) -> Any:
-        if value is not None and not any(type(value) is type(one) and value == one for one in values):
+        # A form's text is a string of a kind of its own; true is no 1.
+        kind = str if isinstance(value, str) else type(value)
+        if value is not None and not any(kind is type(one) and value == one for one in values):
             shown = ", ".join(str(one).lower() if isinstance(one, bool) else f"{one!r}" for one in values)
             unsupported(f"{reason}; accepted: {shown}")
         return value

@@ -9,10 +9,13 @@ Source: RFC 7578, RFC 2046 section 5.1.
 
 from __future__ import annotations
 
+import asyncio
 import email.message
+import mmap
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -26,6 +29,7 @@ from aigc.errors import UserError
 from aigc.server import trace
 from aigc.server.errors import InvalidValue
 from aigc.server.json_body import JsonRoute, ParsedRequest
+from aigc.server.spool import Spool
 
 MEDIA_TYPE = "multipart/form-data"
 _MAX_PARTS = 64
@@ -57,6 +61,18 @@ class Upload:
         return f"a file of {len(self.data)} bytes"
 
 
+@dataclass(frozen=True, slots=True)
+class SpooledFile:
+    """A file that lies in the middle of a form on the disk."""
+
+    path: Path
+    start: int
+    size: int
+
+    def __str__(self) -> str:
+        return f"a file of {self.size} bytes"
+
+
 def _typed(value: Any) -> Any:
     if isinstance(value, FormText) and _SCALAR.fullmatch(value):
         return msgspec.json.decode(str(value)) if not re.match(r"-?0[0-9]", value) else value
@@ -67,6 +83,8 @@ typed = BeforeValidator(_typed)
 """For fields that are no text: what a form says in digits is a number."""
 
 File = Annotated[Upload, WithJsonSchema({"type": "string", "format": "binary"})]
+LongFile = Annotated[SpooledFile, WithJsonSchema({"type": "string", "format": "binary"})]
+Bytes = bytes | mmap.mmap
 
 
 class FormRoute(JsonRoute):
@@ -83,21 +101,24 @@ class FormRoute(JsonRoute):
                 return await of_json(request)
             trace.of(request.scope).route = self.path_format
             raw = await request.body()
+            spool: Spool | None = request.scope["state"].get("spool")
+            fields = parse(raw, kind) if spool is None else await asyncio.to_thread(parse_spooled, spool, kind)
             # From here on it is JSON that somebody has parsed already.
             headers = Headers(request.headers).mutablecopy()
             headers["content-type"] = "application/json"
             scope = {**request.scope, "headers": headers.raw}
-            return await handler(ParsedRequest(Request(scope, request.receive), raw, parse(raw, kind)))
+            return await handler(ParsedRequest(Request(scope, request.receive), raw or b"{}", fields))
 
         return handle
 
 
-def parse(raw: bytes, content_type: str) -> dict[str, Any]:
-    """Field name to `FormText`, `Upload`, or a list of them for a name with ``[]`` or one that comes again.
+def parse(raw: Bytes, content_type: str, file: Callable[[int, int], Any] | None = None) -> dict[str, Any]:
+    """Field name to `FormText`, file, or a list of them for a name with ``[]`` or one that comes again.
 
     Args:
         raw: the body.
         content_type: the header, with the boundary.
+        file: makes something of a file's place in the body, (start, end); None: an `Upload`.
     Raises:
         InvalidForm: not a form, too many parts, or one without a name.
         InvalidValue: a text that isn't UTF-8, or holds a NUL character.
@@ -107,38 +128,65 @@ def parse(raw: bytes, content_type: str) -> dict[str, Any]:
     boundary = header.get_param("boundary")
     if not isinstance(boundary, str) or not _BOUNDARY.fullmatch(boundary):
         raise InvalidForm("Content-Type names no boundary of 1 to 70 characters")
-    delimiter = b"--" + boundary.encode()
     fields: dict[str, Any] = {}
-    parts = (b"\r\n" + raw).split(b"\r\n" + delimiter, _MAX_PARTS + 2)
-    if len(parts) > _MAX_PARTS + 2:
-        raise InvalidForm(f"the form has more than {_MAX_PARTS} parts")
-    if len(parts) < 2 or not parts[-1].startswith(b"--"):
-        raise InvalidForm("the form is not complete: its last boundary is missing")
-    for part in parts[1:-1]:
-        name, value = _field(part)
-        _add(fields, name, value)
+    for start, end in _parts(raw, b"--" + boundary.encode()):
+        name, content, is_file = _head(raw, start, end)
+        if not is_file:
+            _add(fields, name, _text(name, raw[content:end]))
+        else:
+            _add(fields, name, Upload(raw[content:end]) if file is None else file(content, end))
     return fields
 
 
-def _field(part: bytes) -> tuple[str, FormText | Upload]:
-    padding, found, rest = part.partition(b"\r\n")
-    if rest.startswith(b"\r\n"):
-        head, content = b"", rest[2:]
+def parse_spooled(spool: Spool, content_type: str) -> dict[str, Any]:
+    """The same for a body on the disk, of which no file is read. Raises: as `parse`."""
+    if spool.size == 0:
+        raise InvalidForm("the form is not complete: its last boundary is missing")
+    with spool.path.open("rb") as body, mmap.mmap(body.fileno(), 0, access=mmap.ACCESS_READ) as raw:
+        return parse(raw, content_type, lambda start, end: SpooledFile(spool.path, start, end - start))
+
+
+def _parts(raw: Bytes, delimiter: bytes) -> Iterator[tuple[int, int]]:
+    """Where the parts lie: behind one delimiter, before the next."""
+    between = b"\r\n" + delimiter
+    place = -2 if raw[: len(delimiter)] == delimiter else raw.find(between)
+    found = 0
+    while place != -1:
+        start = place + len(between)
+        if raw[start : start + 2] == b"--":
+            return
+        if found == _MAX_PARTS:
+            raise InvalidForm(f"the form has more than {_MAX_PARTS} parts")
+        place = raw.find(between, start)
+        if place != -1:
+            found += 1
+            yield start, place
+    raise InvalidForm("the form is not complete: its last boundary is missing")
+
+
+def _head(raw: Bytes, start: int, end: int) -> tuple[str, int, bool]:
+    """Name of a part, where its content begins, and whether it is a file."""
+    line = raw.find(b"\r\n", start, end)
+    if line >= 0 and raw[line + 2 : line + 4] == b"\r\n":
+        head, content = b"", line + 4
     else:
-        head, ends, content = rest.partition(b"\r\n\r\n")
-        found = found and ends
-    if padding.strip(b" \t") or not found or len(head) > _MAX_HEAD_BYTES:
+        ends = raw.find(b"\r\n\r\n", start, min(end, start + _MAX_HEAD_BYTES + 4))
+        head, content = raw[line + 2 : max(ends, 0)], ends + 4
+        line = -1 if ends < 0 else line
+    if line < 0 or raw[start:line].strip(b" \t"):
         raise InvalidForm("a part of the form has no usable header")
     header = email.message.Message()
-    for line in head.decode("utf-8", "replace").split("\r\n"):
-        key, _, value = line.partition(":")
+    for one in head.decode("utf-8", "replace").split("\r\n"):
+        key, _, value = one.partition(":")
         if key.strip().lower() == "content-disposition":
             header["content-disposition"] = value.strip()
     name = header.get_param("name", header="content-disposition")
     if not isinstance(name, str) or not 0 < len(name) <= 64:
         raise InvalidForm("a part of the form has no name of 1 to 64 characters")
-    if header.get_param("filename", header="content-disposition") is not None:
-        return name, Upload(content)
+    return name, content, header.get_param("filename", header="content-disposition") is not None
+
+
+def _text(name: str, content: bytes) -> FormText:
     if len(content) > _MAX_TEXT_BYTES:
         raise InvalidValue(f"{name} has {len(content)} bytes; accepted: {_MAX_TEXT_BYTES}", param=name)
     try:
@@ -147,10 +195,10 @@ def _field(part: bytes) -> tuple[str, FormText | Upload]:
         raise InvalidValue(f"{name} is not UTF-8", param=name, hint="a file needs a filename in its part") from error
     if "\0" in text:
         raise InvalidValue("a NUL character is not accepted", param=name)
-    return name, FormText(text)
+    return FormText(text)
 
 
-def _add(fields: dict[str, Any], name: str, value: FormText | Upload) -> None:
+def _add(fields: dict[str, Any], name: str, value: Any) -> None:
     several = name.endswith("[]")
     name = name.removesuffix("[]")
     if name in fields or several:

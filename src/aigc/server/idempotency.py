@@ -26,6 +26,7 @@ from aigc.server import sse, trace
 from aigc.server.auth import owner_of
 from aigc.server.errors import IdempotencyKeyReused, InvalidValue
 from aigc.server.hosts import header
+from aigc.server.spool import Spool
 
 _NAME = "Idempotency-Key"
 _FORM = re.compile(r"[ -~]{1,255}")
@@ -73,7 +74,8 @@ class Idempotency:
     async def _once(self, key: str, scope: Scope, receive: Receive, send: Send) -> None:
         message: Message | None = await receive()
         assert message is not None
-        claim = Claim(_digest(scope, message["body"]))
+        spool: Spool | None = scope["state"].get("spool")
+        claim = Claim(_digest(scope, message["body"] if spool is None else spool.digest))
         place = owner_of(scope), key
         if (other := self._claims.get(place)) is not None:
             _check(other.asked, claim.asked, key)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from aigc.engines import diffusers_folder, gguf_header, infill, model_folder, vocabulary
+from aigc.engines import diffusers_folder, gguf_header, infill, model_folder, vocabulary, whisper_folder
 from aigc.engines.model_folder import ModelFolder
 from aigc.errors import InvalidModelFile
 from aigc.store.entry import Card, Entry, Licence, Source
@@ -82,7 +82,7 @@ def entry_of_gguf(model_id: str, facts: Facts, size_bytes: int, engines: Sequenc
 
 
 def entry_of_folder(model_id: str, folder: Path, size_bytes: int, engines: Sequence[str], source: Source) -> Entry:
-    """An entry for a folder of ours, one with a pipeline of diffusers, or one as Hugging Face or OpenVINO write it.
+    """An entry for a folder of ours, of diffusers, of Whisper, or one as Hugging Face or OpenVINO write it.
 
     Raises:
         InvalidModelFile: none of these, or its description says too little; a pipeline that isn't accepted.
@@ -91,6 +91,8 @@ def entry_of_folder(model_id: str, folder: Path, size_bytes: int, engines: Seque
         return _entry_of_pictures(model_id, model_folder.read(folder), size_bytes, source)
     if diffusers_folder.is_pipeline(folder):
         return _entry_of_pipeline(model_id, folder, size_bytes, engines, source)
+    if whisper_folder.is_whisper(folder):
+        return _entry_of_whisper(model_id, folder, size_bytes, source)
     config = _json(folder / "config.json")
     context = config.get("max_position_embeddings")
     if isinstance(context, bool) or not isinstance(context, int) or not 1 <= context <= 2**30:
@@ -164,6 +166,27 @@ def _stated_licence(folder: Path) -> Licence:
     if stated is None:
         return Licence(spdx="NOASSERTION", notice=notice)
     return Licence(spdx=_NAMES.get(stated[1].lower(), stated[1]), notice=notice)
+
+
+def _entry_of_whisper(model_id: str, folder: Path, size_bytes: int, source: Source) -> Entry:
+    found = whisper_folder.read(folder)
+    return Entry(
+        id=model_id,
+        title=model_id,
+        capabilities=found.capabilities,
+        architecture="whisper",
+        parameters=0,
+        quantisation="int8",
+        size_bytes=size_bytes,
+        licence=_stated_licence(folder),
+        card=Card(en=f"{model_id}, added by hand.", zh=f"{model_id}，手动添加。"),
+        context_tokens=0,
+        memory_bytes=found.memory_bytes,
+        engines=("whisper",),
+        sources=(source,),
+        languages=("multilingual",) if found.multilingual else ("en",),
+        format="folder",
+    )
 
 
 def _json(path: Path) -> dict[str, object]:

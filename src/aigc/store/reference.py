@@ -72,8 +72,9 @@ def _hub(word: str) -> HuggingFace | ModelScope:
     match = whole or _HUB.fullmatch(word)
     if match is None or (whole is None and not match[4].endswith(".gguf")):
         raise UserError(
-            f"{word!r} is not understood; accepted: hf:owner/repo for a pipeline of diffusers, hf:owner/repo/file.gguf "
-            "for a text model, with @revision after the repository if wanted; the same with ms:"
+            f"{word!r} is not understood; accepted: hf:owner/repo for a pipeline of diffusers or a Whisper "
+            "for CTranslate2, hf:owner/repo/file.gguf for a text model, with @revision after the repository if wanted; "
+            "the same with ms:"
         )
     hub, repo, revision, rest = match.groups()
     kind: type[HuggingFace] | type[ModelScope] = HuggingFace if hub == "hf" else ModelScope

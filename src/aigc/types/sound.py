@@ -32,6 +32,10 @@ class SoundFile(Value, frozen=True, kw_only=True, tag="sound_file"):
 
     path: str
     """Absolute; it stays until the answer has ended."""
+    start: int = 0
+    """Where the sound begins in it, in bytes: an upload lies in the middle of its form."""
+    size: int | None = None
+    """Bytes; None: until the end of the file."""
 
 
 class Voice(Value, frozen=True, kw_only=True):

@@ -23,6 +23,7 @@ aigc keys create --json name
 aigc keys list --json
 aigc keys revoke key
 aigc list --json
+aigc listen --format/-f --language/-l --model/-m --output/-o --prompt --temperature --translate --words --yes/-y file
 aigc panorama --format/-f --json --model/-m --n/-n --output/-o --quality --seed --size/-s --style prompt
 aigc ps --json
 aigc publish --enlarger --into --name --notes --replace run

@@ -208,9 +208,29 @@ def test_a_folder_that_was_published_is_taken_by_what_its_description_names(stor
     assert _files(store, "mine") == ["README.md", "model.json", "restorer.onnx", "restorer.safetensors"]
 
 
+def test_a_whisper_for_ctranslate2_is_taken_with_its_vocabulary_and_nothing_else(store: Store, hub: HubServer) -> None:
+    hub.files = {
+        "README.md": b"---\nlicense: mit\n---\n",
+        "config.json": b"{}",
+        "model.bin": b"\x06\0\0\0\x0c\0WhisperSpec\0" + bytes(100),
+        "pytorch_model.bin": b"x",
+        "tokenizer.json": b"{}",
+        "vocabulary.json": json.dumps([f"t{n}" for n in range(51_866)]).encode(),
+    }
+    spec = store.pull("hf:owner/toy-pipeline", name="whisper-toy")
+    assert (spec.capabilities, spec.licence) == (("transcription", "translation"), "MIT")
+    assert _files(store, "whisper-toy") == [
+        "README.md",
+        "config.json",
+        "model.bin",
+        "tokenizer.json",
+        "vocabulary.json",
+    ]
+
+
 def test_a_repository_without_a_pipeline_names_what_can_be_taken(store: Store, hub: HubServer) -> None:
     hub.files = {"README.md": b"#", "small-q4.gguf": b"GGUF"}
-    with pytest.raises(StoreError, match="holds no pipeline of diffusers") as caught:
+    with pytest.raises(StoreError, match="holds neither a pipeline of diffusers") as caught:
         store.pull("hf:owner/toy-pipeline")
     assert caught.value.hint == "name one of its files, like small-q4.gguf"
 

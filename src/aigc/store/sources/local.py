@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from aigc.engines import whisper_folder
 from aigc.errors import InvalidModelFile, StoreError
 from aigc.store.entry import Local
 from aigc.store.manifest import sha256_of
@@ -93,10 +94,10 @@ def _plain_names(files: Sequence[Path]) -> dict[Path, str]:
 
 
 def _is_torch(path: Path) -> bool:
-    """Whether a ``.bin`` is a checkpoint of torch. OpenVINO's are raw numbers beside an ``.xml`` of the same name."""
-    if path.suffix.lower() != ".bin":
+    """Whether a ``.bin`` may be a checkpoint of torch. OpenVINO's and CTranslate2's are raw numbers."""
+    if path.suffix.lower() != ".bin" or path.with_suffix(".xml").exists():
         return False
-    return not path.with_suffix(".xml").exists()
+    return path.name != whisper_folder.MODEL or not whisper_folder.is_whisper(path.parent)
 
 
 def _other_parts(path: Path) -> Sequence[Path]:

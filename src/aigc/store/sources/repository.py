@@ -1,4 +1,4 @@
-"""A whole model out of a hub's repository: a pipeline of diffusers, or a folder that ``aigc publish`` wrote.
+"""A whole model out of a hub's repository: a pipeline of diffusers, a Whisper for CTranslate2, or a published folder.
 
 What is fetched is what its ``model_index.json`` or ``model.json`` speaks of, in one precision, and its documents;
 pickles, programs and weights of other precisions stay where they are. Before the first large file moves, the choice is
@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from aigc.engines import diffusers_folder, model_folder
+from aigc.engines import diffusers_folder, model_folder, whisper_folder
 from aigc.engines.diffusers_folder import INDEX, SETTINGS
 from aigc.engines.diffusers_weights import PICKLES, Precision, common, precision_of, precision_of_index
 from aigc.errors import InvalidModelFile, StorageFull, StoreError
@@ -94,6 +94,10 @@ def fetch(listing: Listing, job: Job, on_progress: OnProgress) -> tuple[Fetched,
         job.check_engine("diffusers")
     elif model_folder.DESCRIPTION in listing.files:
         choice = _ours(listing, job.target)
+    elif listing.files.keys() >= {whisper_folder.MODEL, whisper_folder.CONFIG, whisper_folder.TOKENIZER}:
+        names = [name for name in whisper_folder.FILES if name in listing.files]
+        choice = Choice("Whisper for CTranslate2", [listing.files[name] for name in names])
+        job.check_engine("whisper")
     else:
         raise _nothing(listing)
     documents = [listing.files[name] for name in _DOCUMENTS if name in listing.files]
@@ -170,7 +174,10 @@ def _nothing(listing: Listing) -> StoreError:
         "name one of its files" if found else "text models are taken as one .gguf file: name it behind the repository"
     )
     example = f", like {found[0]}" if found else ""
-    return StoreError(f"{listing.name} holds no pipeline of diffusers ({INDEX})", hint=f"{hint}{example}")
+    return StoreError(
+        f"{listing.name} holds neither a pipeline of diffusers ({INDEX}) nor a Whisper for CTranslate2",
+        hint=f"{hint}{example}",
+    )
 
 
 def _check_room(name: str, total: int, folders: Sequence[Path]) -> None:
