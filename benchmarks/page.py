@@ -279,7 +279,7 @@ def training() -> str:
         ]
         for row in found["cases"]
     ]
-    device = found["device"] if found["device"] != "cpu" else f"the processor with threads: {found['threads']}"
+    device = found["device"] if found["device"] != "cpu" else f"the processor, {found['threads']} thread"
     words = (
         f"On {device}, {found['precision']}. The share is of a large matrix product, which reached "
         f"{found['peak_gflops']:,} GFLOP/s here; {found['busy']} processes wanted the processor when it began.\n"
