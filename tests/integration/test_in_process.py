@@ -124,8 +124,8 @@ def test_the_interpreter_ends_quickly_and_takes_the_workers_along(way: str, code
     text, *pids = found.stdout.split()
     assert (text, found.returncode) == ("a", code)
     assert len(pids) >= 1
-    assert time.monotonic() - start < 15
-    end = time.monotonic() + 5
+    assert time.monotonic() - start < 45  # not at its end by itself, which is a minute away
+    end = time.monotonic() + 20
     while any(map(_lives, pids)) and time.monotonic() < end:
         time.sleep(0.05)
     assert not any(map(_lives, pids))
