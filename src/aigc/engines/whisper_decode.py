@@ -57,6 +57,7 @@ class Phrase:
     start: float
     end: float
     tokens: tuple[int, ...]
+    """With those for its start and end: a model that sees them before goes on to tell times, sentence by sentence."""
     text: str
     words: tuple[SpokenWord, ...] = ()
 
@@ -235,4 +236,5 @@ def _phrases(tokens: list[int], tokenizer: Any, seconds: float) -> tuple[list[Ph
 def _add(phrases: list[Phrase], start: float, end: float, tokens: list[int], tokenizer: Any) -> None:
     text = tokenizer.decode(tokens)
     if text.strip():
-        phrases.append(Phrase(start, max(start, end), tuple(tokens), text))
+        times = [tokenizer.timestamp_begin + round(time / _SECONDS_A_TIME_TOKEN) for time in (start, max(start, end))]
+        phrases.append(Phrase(start, max(start, end), (times[0], *tokens, times[1]), text))

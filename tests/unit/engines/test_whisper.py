@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -183,8 +184,18 @@ def test_what_a_model_cannot_do_is_refused_by_name(load: Load) -> None:
 
 @pytest.mark.models
 def test_the_prompt_leads_the_spelling(load: Load) -> None:
-    prompt = "we write everything in lower case without any punctuation, like this, what is your name"
-    assert text(events(load("whisper-base"), prompt=prompt)) == "what is the capital of france?"
+    found = events(load("whisper-base"), prompt="The question is about the Capitol.")
+    assert text(found) == "What is the Capitol of France?"
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("name", ["whisper-tiny.en", "whisper-base"])
+def test_a_long_talk_comes_sentence_by_sentence(load: Load, name: str) -> None:
+    found = events(load(name), sound=Samples(rate=RATE, data=b"".join([question() + silence(0.6)] * 25)))
+    segments = [event for event in found if isinstance(event, TranscriptSegment)]
+    assert len(segments) >= 15
+    assert max(segment.end - segment.start for segment in segments) < 8
+    assert all(one.start < other.start for one, other in itertools.pairwise(segments))
 
 
 @pytest.mark.models
