@@ -30,6 +30,7 @@ _ROOM = 200
 """Frames of silence behind a short piece. With 100 both models begin to repeat themselves (docs/lab/LOG.md)."""
 _LEAST_FRAMES = 1000
 """With 500 the English model says one short sentence in five several times over, with 800 none (docs/lab/LOG.md)."""
+_NEARLY = 0.95
 _LEAST_TOKENS, _TOKENS_A_SECOND = 24, 14
 """Nobody says more in that time: a text that is longer repeats itself, and every token of it takes time."""
 _SECONDS_A_TIME_TOKEN = 0.02
@@ -122,7 +123,8 @@ class Decoder:
             before: tokens of what was said before; at most `PROMPT_TOKENS` of them are looked at, the last ones.
         """
         heard = self._hear(samples, asked, before[-PROMPT_TOKENS:], short=True)
-        if not heard.believed:
+        whole = len(samples) // self._frames.hop_length + _ROOM >= _FRAMES * _NEARLY
+        if not heard.believed and (before or not whole):  # else it would be the same once more
             again = self._hear(samples, asked, [], short=False)
             if again.believed or again.mean_logprob > heard.mean_logprob:
                 heard = again
