@@ -175,7 +175,7 @@ class Settings:
     npm_index: str | None = _setting(
         None,
         "Index of npm packages, for sets of stickers to train with; unset: what npm's own configuration names "
-        "(NPM_CONFIG_REGISTRY, registry in ~/.npmrc), else the public one.",
+        "(NPM_CONFIG_REGISTRY, registry in ~/.npmrc).",
     )
     modelscope_endpoint: str = _setting("https://modelscope.cn", "ModelScope or a mirror of it.")
     aliases: dict[str, str] = _setting(

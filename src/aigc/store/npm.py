@@ -1,8 +1,8 @@
 """Archives of packages of the npm index, fetched without npm: one address for each, checked by sha256.
 
 Whose index it is decides npm's own configuration, as pip's does for wheels: the setting ``npm_index`` (or
-``NPM_CONFIG_REGISTRY``), else ``registry`` in ``~/.npmrc``, else the public index. A token that the file has for that
-index goes along.
+``NPM_CONFIG_REGISTRY``), else ``registry`` in ``~/.npmrc``; no index is taken for granted. A token that the file has
+for that index goes along.
 
 Source: docs.npmjs.com/cli/configuring-npm/npmrc; registry API, "GET /{package}/{version}".
 Knows: the index's addresses, npm's configuration file. Does not know: what is in the archives.
@@ -24,8 +24,8 @@ from aigc.store.progress import OnProgress
 from aigc.store.sources.base import storage_errors
 from aigc.store.sources.http import Download, Downloader
 
-PUBLIC = "https://registry.npmjs.org"
 _OTHER_WAYS = "AIGC_NPM_INDEX names another index; with AIGC_OFFLINE=1 the command lists what to fetch by hand"
+_HOW = "set AIGC_NPM_INDEX to its address, or registry in ~/.npmrc"
 _LINE = re.compile(r"\s*([^#;=\s][^=]*?)\s*=\s*(.*?)\s*")
 
 
@@ -114,16 +114,18 @@ def index(settings: Settings, npmrc: Path) -> tuple[str, dict[str, str]]:
     """Address of the index without a slash at its end, and headers that open it.
 
     Raises:
-        UserError: it isn't an address, or the file names a variable where the address should be.
+        UserError: none is named, it isn't an address, or the file names a variable where the address should be.
     """
     lines = npmrc.read_text("utf-8", "replace").splitlines() if npmrc.is_file() else []
     found = {m[1]: m[2].strip("\"'") for line in lines if (m := _LINE.fullmatch(line))}
-    base = (settings.npm_index or found.get("registry") or PUBLIC).rstrip("/")
+    base = (settings.npm_index or found.get("registry") or "").rstrip("/")
+    if not base:
+        raise UserError("nothing names an index of npm packages", hint=_HOW)
     parts = urlsplit(base)
     if parts.scheme not in ("http", "https") or not parts.hostname or "${" in base:
         raise UserError(
             f"the index of npm packages is {base!r}; accepted: an address that begins with https://",
-            hint="set AIGC_NPM_INDEX, or registry in ~/.npmrc",
+            hint=_HOW,
         )
     token = found.get(f"//{base.split('://', 1)[1]}/:_authToken", "")
     return base, {"Authorization": f"Bearer {token}"} if token and "${" not in token else {}

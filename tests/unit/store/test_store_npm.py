@@ -117,9 +117,10 @@ def test_a_package_that_the_index_lacks_and_an_answer_of_another_form_are_named(
         fetch(Toy(), tmp_path, settings, tmp_path / "none")
 
 
-def test_settings_come_before_npms_file_and_the_public_index_last(tmp_path: Path) -> None:
+def test_settings_come_before_npms_file_and_no_index_is_taken_for_granted(tmp_path: Path) -> None:
     npmrc = tmp_path / "npmrc"
-    assert npm.index(load({}), npmrc) == (npm.PUBLIC, {})
+    with pytest.raises(UserError, match="nothing names an index of npm packages"):
+        npm.index(load({}), npmrc)
     npmrc.write_text('registry="https://mirror.example/npm/"\n')
     assert npm.index(load({}), npmrc)[0] == "https://mirror.example/npm"
     assert npm.index(load({"NPM_CONFIG_REGISTRY": "https://other.example"}), npmrc)[0] == "https://other.example"
